@@ -1,0 +1,236 @@
+//! How a kernel on slices becomes a Burn operation.
+//!
+//! A kernel file implements [`Kernel`] for a small struct of its sizes and calls [`unary`], [`binary`] or [`ternary`]. One extension trait serves
+//! all kernels, so a new kernel needs no plumbing of its own. Kernels run on the `flex` backend; a kernel's public
+//! function takes the way of Burn's primitives wherever [`runs_on`] says no.
+
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, DispatchDevice, Flex, backend_extension};
+use burn::tensor::{DType, Element, Shape, Tensor, TensorData};
+use burn_flex::FlexTensor;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// A differentiable operation on dense row-major `f32` or `f64` arrays.
+pub(crate) trait Kernel: Debug + Send + Sync + 'static {
+    /// Computes the output, and what [`Kernel::backward`] will want besides inputs and output. Inputs are contiguous.
+    /// Nothing needs saving when `training` is false.
+    fn forward(&self, inputs: &[Array], training: bool) -> (Array, Vec<Array>);
+
+    /// Gradients with respect to the inputs for which `wanted` is true, given the gradient `dy` of the output.
+    fn backward(&self, pass: Pass<'_>) -> Vec<Option<Array>>;
+}
+
+/// What a backward pass works with.
+pub(crate) struct Pass<'a> {
+    /// The inputs of the forward pass.
+    pub inputs: &'a [Array],
+    /// What the forward pass saved, its output first.
+    pub saved: &'a [Array],
+    /// Gradient of the output.
+    pub dy: Array,
+    /// Which inputs want a gradient.
+    pub wanted: &'a [bool],
+}
+
+/// A contiguous tensor of the `flex` backend.
+#[derive(Clone, Debug)]
+pub(crate) struct Array(FlexTensor);
+
+impl Array {
+    /// Takes a tensor, copying only if its elements do not lie in row-major order from the start of its storage.
+    fn from_flex(tensor: FlexTensor) -> Self {
+        let layout = tensor.layout();
+        let elements = tensor.bytes().len() / tensor.dtype().size();
+        if layout.is_contiguous() && layout.start_offset() == 0 && elements == layout.num_elements()
+        {
+            Self(tensor)
+        } else {
+            Self(tensor.to_contiguous())
+        }
+    }
+
+    /// An array of the given shape.
+    pub fn new<E: Element + Copy>(values: Vec<E>, shape: impl Into<Shape>) -> Self {
+        Self(FlexTensor::from_data(TensorData::new(values, shape.into())))
+    }
+
+    /// The elements in row-major order.
+    pub fn f32(&self) -> &[f32] {
+        self.0.storage()
+    }
+
+    /// The elements in row-major order.
+    pub fn f64(&self) -> &[f64] {
+        self.0.storage()
+    }
+
+    /// The type of the elements.
+    pub fn dtype(&self) -> DType {
+        self.0.dtype()
+    }
+
+    /// The lengths of the axes.
+    pub fn shape(&self) -> Shape {
+        self.0.layout().shape().clone()
+    }
+}
+
+/// Whether kernels serve this tensor: `flex` backend and one of the element types.
+pub(crate) fn runs_on<const D: usize>(tensor: &Tensor<D>, dtypes: &[DType]) -> bool {
+    dtypes.contains(&tensor.dtype())
+        && matches!(
+            tensor.device().inner().as_dispatch(),
+            DispatchDevice::Flex(_)
+        )
+}
+
+/// Runs a kernel of one input on the `flex` backend, with gradients where its device has them.
+pub(crate) fn unary<const A: usize, const D: usize>(
+    kernel: impl Kernel,
+    a: Tensor<A>,
+) -> Tensor<D> {
+    Tensor::from_dispatch(<Dispatch as KernelBackend>::unary(
+        a.into_dispatch(),
+        Arc::new(kernel),
+    ))
+}
+
+/// Runs a kernel of two inputs, like [`unary`].
+pub(crate) fn binary<const A: usize, const B: usize, const D: usize>(
+    kernel: impl Kernel,
+    a: Tensor<A>,
+    b: Tensor<B>,
+) -> Tensor<D> {
+    Tensor::from_dispatch(<Dispatch as KernelBackend>::binary(
+        a.into_dispatch(),
+        b.into_dispatch(),
+        Arc::new(kernel),
+    ))
+}
+
+/// Runs a kernel of three inputs, like [`unary`].
+pub(crate) fn ternary<const A: usize, const B: usize, const C: usize, const D: usize>(
+    kernel: impl Kernel,
+    a: Tensor<A>,
+    b: Tensor<B>,
+    c: Tensor<C>,
+) -> Tensor<D> {
+    Tensor::from_dispatch(<Dispatch as KernelBackend>::ternary(
+        a.into_dispatch(),
+        b.into_dispatch(),
+        c.into_dispatch(),
+        Arc::new(kernel),
+    ))
+}
+
+type AnyKernel = Arc<dyn Kernel>;
+
+#[backend_extension(Flex, Autodiff)]
+trait KernelBackend: Backend {
+    fn unary(a: FloatTensor<Self>, kernel: AnyKernel) -> FloatTensor<Self>;
+    fn binary(a: FloatTensor<Self>, b: FloatTensor<Self>, kernel: AnyKernel) -> FloatTensor<Self>;
+    fn ternary(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
+        kernel: AnyKernel,
+    ) -> FloatTensor<Self>;
+}
+
+impl KernelBackend for Flex {
+    fn unary(a: FlexTensor, kernel: AnyKernel) -> FlexTensor {
+        kernel.forward(&[a].map(Array::from_flex), false).0.0
+    }
+    fn binary(a: FlexTensor, b: FlexTensor, kernel: AnyKernel) -> FlexTensor {
+        kernel.forward(&[a, b].map(Array::from_flex), false).0.0
+    }
+    fn ternary(a: FlexTensor, b: FlexTensor, c: FlexTensor, kernel: AnyKernel) -> FlexTensor {
+        kernel.forward(&[a, b, c].map(Array::from_flex), false).0.0
+    }
+}
+
+impl<C: CheckpointStrategy> KernelBackend for Autodiff<Flex, C> {
+    fn unary(a: FloatTensor<Self>, kernel: AnyKernel) -> FloatTensor<Self> {
+        record::<C, 1>([a], kernel)
+    }
+    fn binary(a: FloatTensor<Self>, b: FloatTensor<Self>, kernel: AnyKernel) -> FloatTensor<Self> {
+        record::<C, 2>([a, b], kernel)
+    }
+    fn ternary(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
+        kernel: AnyKernel,
+    ) -> FloatTensor<Self> {
+        record::<C, 3>([a, b, c], kernel)
+    }
+}
+
+/// A kernel in the graph of recorded operations.
+#[derive(Debug)]
+struct Node;
+
+#[derive(Clone, Debug)]
+struct State {
+    kernel: AnyKernel,
+    inputs: Vec<Array>,
+    saved: Vec<Array>,
+}
+
+fn record<C: CheckpointStrategy, const N: usize>(
+    tensors: [FloatTensor<Autodiff<Flex, C>>; N],
+    kernel: AnyKernel,
+) -> FloatTensor<Autodiff<Flex, C>> {
+    let inputs: Vec<_> = tensors
+        .iter()
+        .map(|tensor| Array::from_flex(tensor.primitive().clone()))
+        .collect();
+    match Node
+        .prepare::<C>(tensors.each_ref().map(|tensor| tensor.node()))
+        .compute_bound()
+        .stateful()
+    {
+        OpsKind::Tracked(prep) => {
+            let (output, mut saved) = kernel.forward(&inputs, true);
+            saved.insert(0, output.clone());
+            prep.finish(
+                State {
+                    kernel,
+                    inputs,
+                    saved,
+                },
+                output.0,
+            )
+        }
+        OpsKind::UnTracked(prep) => prep.finish(kernel.forward(&inputs, false).0.0),
+    }
+}
+
+impl<const N: usize> Backward<Flex, N> for Node {
+    type State = State;
+
+    fn backward(self, ops: Ops<State, N>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let dy = Array::from_flex(grads.consume::<Flex>(&ops.node));
+        let wanted = ops.parents.each_ref().map(Option::is_some);
+        let State {
+            kernel,
+            inputs,
+            saved,
+        } = ops.state;
+        let gradients = kernel.backward(Pass {
+            inputs: &inputs,
+            saved: &saved,
+            dy,
+            wanted: &wanted,
+        });
+        for (parent, gradient) in ops.parents.into_iter().zip(gradients) {
+            if let (Some(parent), Some(gradient)) = (parent, gradient) {
+                grads.register::<Flex>(parent.id, gradient.0);
+            }
+        }
+    }
+}

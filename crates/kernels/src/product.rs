@@ -1,0 +1,162 @@
+//! Matrix products of row-major slices by `faer`, in pieces whose size does not depend on the number of threads, so that
+//! neither do the results.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use rayon::prelude::*;
+
+/// A row-major matrix, or its transpose.
+#[derive(Clone, Copy)]
+pub struct Matrix<'a> {
+    values: &'a [f32],
+    rows: usize,
+    columns: usize,
+    transposed: bool,
+}
+
+impl<'a> Matrix<'a> {
+    /// The `[rows, columns]` matrix whose elements are `values`.
+    ///
+    /// # Panics
+    /// If there are not `rows * columns` values.
+    pub fn new(values: &'a [f32], rows: usize, columns: usize) -> Self {
+        assert_eq!(values.len(), rows * columns, "elements of a matrix");
+        Self {
+            values,
+            rows,
+            columns,
+            transposed: false,
+        }
+    }
+
+    /// The transpose, without moving an element.
+    pub fn t(self) -> Self {
+        Self {
+            transposed: !self.transposed,
+            ..self
+        }
+    }
+
+    fn view(self) -> MatRef<'a, f32> {
+        let view = MatRef::from_row_major_slice(self.values, self.rows, self.columns);
+        if self.transposed {
+            view.transpose()
+        } else {
+            view
+        }
+    }
+}
+
+/// Multiply-adds from which a product is shared among threads; below, waking them costs more than they save.
+const PARALLEL: usize = 1 << 20;
+
+/// Rows or columns of the output that one task computes.
+const PIECE: usize = 64;
+
+/// `out = a b`, or `out += a b` if `add`, with `out` of shape `[a.rows, b.columns]`.
+///
+/// # Panics
+/// If the sizes do not fit together.
+pub fn product(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], add: bool) {
+    let (a, b) = (a.view(), b.view());
+    let (rows, inner, columns) = (a.nrows(), a.ncols(), b.ncols());
+    assert_eq!(inner, b.nrows(), "inner sizes of a product");
+    assert_eq!(out.len(), rows * columns, "elements of a product");
+    if out.is_empty() {
+        return;
+    }
+    let accumulate = if add { Accum::Add } else { Accum::Replace };
+    let serial = |out: MatMut<'_, f32>, a: MatRef<'_, f32>, b: MatRef<'_, f32>| {
+        matmul(out, accumulate, a, b, 1.0, Par::Seq);
+    };
+    let out = MatMut::from_row_major_slice_mut(out, rows, columns);
+    if rows * inner * columns < PARALLEL {
+        serial(out, a, b);
+    } else if rows >= columns {
+        out.par_row_chunks_mut(PIECE)
+            .zip(a.par_row_chunks(PIECE))
+            .for_each(|(out, a)| serial(out, a, b));
+    } else {
+        out.par_col_chunks_mut(PIECE)
+            .zip(b.par_col_chunks(PIECE))
+            .for_each(|(out, b)| serial(out, a, b));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::random;
+
+    fn naive(a: &[f32], b: &[f32], [m, k, n]: [usize; 3]) -> Vec<f32> {
+        let at = |i: usize, j: usize| (0..k).map(|l| a[i * k + l] * b[l * n + j]).sum();
+        (0..m * n).map(|index| at(index / n, index % n)).collect()
+    }
+
+    fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+        (0..values.len())
+            .map(|index| values[index % rows * columns + index / rows])
+            .collect()
+    }
+
+    #[test]
+    fn equals_the_sum_over_the_inner_index() {
+        for (seed, [m, k, n]) in [
+            [1, 1, 1],
+            [3, 5, 2],
+            [200, 70, 129],
+            [129, 70, 200],
+            [0, 3, 2],
+            [2, 0, 3],
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let (a, b) = (random(m * k, seed as u64), random(k * n, 99 + seed as u64));
+            let expected = naive(&a, &b, [m, k, n]);
+            let (at, bt) = (transpose(&a, m, k), transpose(&b, k, n));
+            let mut out = vec![1.0; m * n];
+            product(
+                Matrix::new(&at, k, m).t(),
+                Matrix::new(&bt, n, k).t(),
+                &mut out,
+                true,
+            );
+            for (out, expected) in out.iter_mut().zip(&expected) {
+                assert!((*out - 1.0 - expected).abs() < 1e-4, "{out} {expected}");
+            }
+            product(
+                Matrix::new(&a, m, k),
+                Matrix::new(&b, k, n),
+                &mut out,
+                false,
+            );
+            for (out, expected) in out.iter().zip(&expected) {
+                assert!((out - expected).abs() < 1e-4, "{out} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn is_the_same_for_any_number_of_threads() {
+        let (a, b) = (random(300 * 80, 1), random(80 * 150, 2));
+        let run = |threads| {
+            let mut out = vec![0.0; 300 * 150];
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap()
+                .install(|| {
+                    product(
+                        Matrix::new(&a, 300, 80),
+                        Matrix::new(&b, 80, 150),
+                        &mut out,
+                        false,
+                    )
+                });
+            out
+        };
+        let expected = run(1);
+        assert!((2..5).all(|threads| run(threads) == expected));
+    }
+}

@@ -1,0 +1,93 @@
+//! `offprint report`.
+
+use super::{BudgetArg, StoreArgs, color, print, running};
+use clap::Args;
+use offprint_lab::{
+    error::{Error, Result},
+    record::Record,
+    report::{self, Style},
+    run::Plan,
+    store::{Store, write_atomic},
+    study::Budget,
+};
+use std::path::{Path, PathBuf};
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  offprint report comet\n  offprint report comet --html comet.html")]
+pub struct ReportArgs {
+    /// The paper.
+    slug: String,
+    /// Which run; the full one where there is one.
+    #[arg(long, value_enum)]
+    budget: Option<BudgetArg>,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Write a page that opens without a network.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Print Markdown.
+    #[arg(long, conflicts_with = "json")]
+    md: bool,
+    /// Print one JSON document.
+    #[arg(long)]
+    json: bool,
+    /// Write all forms into a folder: report.html, report.md, report.json and tuned.toml.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+pub fn report(args: &ReportArgs) -> Result<()> {
+    let (paper, work) = running(&args.slug)?;
+    let store = args.store.store();
+    let plan = find_plan(&store, paper.slug, args.budget.map(Budget::from))?;
+    let record = Record::gather(paper, work, &plan, &store)?;
+    if let Some(path) = &args.html {
+        write_atomic(path, report::html(&record).as_bytes())?;
+        eprintln!("wrote {}", path.display());
+    }
+    if let Some(folder) = &args.out {
+        write_all(&record, &plan, folder)?;
+    }
+    match (args.json, args.md) {
+        (true, _) => print(&(report::json(&record)? + "\n")),
+        (_, true) => print(&report::markdown(&record)),
+        _ if args.html.is_some() || args.out.is_some() => {}
+        _ => print(&report::terminal(&record, &Style::new(color()))),
+    }
+    Ok(())
+}
+
+/// The plan of the last run of a budget, or of the costlier budget that ran.
+fn find_plan(store: &Store, slug: &str, budget: Option<Budget>) -> Result<Plan> {
+    let budgets = budget.map_or(vec![Budget::Full, Budget::Quick], |budget| vec![budget]);
+    for &budget in &budgets {
+        if let Some(plan) = Plan::load(store, slug, budget)? {
+            return Ok(plan);
+        }
+    }
+    let words: Vec<_> = budgets.iter().map(|budget| budget.name()).collect();
+    Err(Error::input(format!(
+        "no {} run of {slug} in {}",
+        words.join(" or "),
+        store.root().display()
+    ))
+    .help(format!("start one: offprint run {slug}")))
+}
+
+fn write_all(record: &Record, plan: &Plan, folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|e| Error::io("make the folder", folder, e))?;
+    let mut files = vec![
+        ("report.html", report::html(record)),
+        ("report.md", report::markdown(record)),
+        ("report.json", report::json(record)? + "\n"),
+    ];
+    if plan.tuning_trials > 0 {
+        files.push(("tuned.toml", plan.tuned().to_toml()?));
+    }
+    for (name, text) in files {
+        let path = folder.join(name);
+        write_atomic(&path, text.as_bytes())?;
+        eprintln!("wrote {}", path.display());
+    }
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! `offprint trial`: the body of a worker process.
+
+use super::running;
+use clap::Args;
+use offprint_lab::{
+    error::{Error, Result},
+    run::work,
+    store::TrialFolder,
+};
+use std::{path::PathBuf, time::Duration};
+
+#[derive(Args)]
+pub struct TrialArgs {
+    /// Folder of the trial.
+    folder: PathBuf,
+    /// Longest time between two checkpoints.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
+    checkpoint_seconds: f64,
+    /// End when standard input closes.
+    #[arg(long)]
+    attached: bool,
+}
+
+pub fn trial(args: TrialArgs) -> Result<()> {
+    if args.attached {
+        // An interrupt from the keyboard reaches the whole process group; the program that started this one decides.
+        ctrlc::set_handler(|| {}).map_err(|e| Error::run(e.to_string()))?;
+    }
+    let every = super::run::checkpoint_interval(args.checkpoint_seconds)?;
+    let folder = TrialFolder::new(args.folder);
+    let every: Duration = every;
+    work(folder, every, args.attached, |slug| Ok(running(slug)?.1.study))
+}

@@ -1,0 +1,225 @@
+//! COMET's study: gates with and without local search, on two overlaid digits or on recommendations.
+
+pub mod model;
+mod scores;
+mod sets;
+mod settings;
+pub mod task;
+mod training;
+
+pub use settings::CometSettings;
+
+use model::GateKind;
+use offprint_lab::{
+    Error, Result,
+    claim::{Claim, Relation, Term},
+    study::{Arm, Better, Budget, Metric, Role, Study, Tuning},
+    trial::Trial,
+    tune::{Dimension, Range, Space},
+};
+use settings::{DataSet, ExpertKind, RecipeKind};
+
+/// The study.
+pub struct CometStudy;
+
+const ARMS: &[Arm] = &[
+    arm("softmax", Role::Baseline, "dense: every expert for every row", false),
+    arm("hash", Role::Baseline, "one expert a row by a fixed random table", true),
+    arm("hash+", Role::Method, "hash with local search", false),
+    arm("topk", Role::Baseline, "softmax over the k largest logits (Shazeer)", true),
+    arm("topk+", Role::Method, "Top-k with local search", true),
+    arm("dselect-k", Role::Baseline, "k selectors over binary codes (Hazimeh)", true),
+    arm("dselect-k+", Role::Method, "DSelect-k with local search", false),
+    arm("comet", Role::Method, "k soft trees, sparse by smooth-step", true),
+    arm("comet+", Role::Method, "COMET with local search", true),
+];
+
+const fn arm(name: &'static str, role: Role, about: &'static str, quick: bool) -> Arm {
+    Arm { name, role, about, quick }
+}
+
+/// Arms whose splits or selectors are smooth-steps.
+const SMOOTH: &[&str] = &["dselect-k", "dselect-k+", "comet", "comet+"];
+
+/// Arms with local search.
+const SEARCHED: &[&str] = &["hash+", "topk+", "dselect-k+", "comet+"];
+
+/// Arms that are also started from further initializations.
+const RESTARTED: &[&str] = &["topk", "topk+", "comet", "comet+"];
+
+const METRICS: &[Metric] = &[
+    metric("loss", "test loss", Better::Lower, "weighted sum of both tasks' losses on test rows"),
+    metric("accuracy_left", "acc. left", Better::Higher, "share of top-left digits named rightly"),
+    metric("accuracy_right", "acc. right", Better::Higher, "share of bottom-right digits named rightly"),
+    metric("auc", "watch AUC", Better::Higher, "ROC AUC of the watch task"),
+    metric("rmse", "rating RMSE", Better::Lower, "root mean squared error of ratings, in stars"),
+    metric("active", "active", Better::Neither, "mean number of experts with a weight of 1e-5 or more, a row and task"),
+    metric("active_share", "active / k", Better::Neither, "active experts over the k that the gate may use"),
+    metric("evaluated", "evaluated", Better::Lower, "share of all (row, expert) pairs that were computed"),
+    metric("worst_start", "worst start", Better::Lower, "largest test loss over the initializations that a trial trains"),
+    metric("validation", "valid. loss", Better::Lower, "the same loss on validation rows; what tuning looks at"),
+];
+
+const fn metric(
+    name: &'static str,
+    label: &'static str,
+    better: Better,
+    about: &'static str,
+) -> Metric {
+    Metric { name, label, about, better }
+}
+
+const CLAIMS: &[Claim] = &[
+    claim("comet-plus-beats-topk", "COMET with local search generalizes better than Top-k", "loss", "comet+", "topk"),
+    claim("comet-plus-beats-hash", "COMET with local search generalizes better than hash routing", "loss", "comet+", "hash"),
+    Claim {
+        relation: Relation::AtMost,
+        ..claim("comet-no-worse-than-dselect-k", "COMET generalizes at least as well as DSelect-k", "loss", "comet", "dselect-k")
+    },
+    claim("comet-plus-beats-dselect-k", "COMET with local search generalizes better than DSelect-k", "loss", "comet+", "dselect-k"),
+    claim("search-helps-topk", "local search improves Top-k", "loss", "topk+", "topk"),
+    claim("search-helps-hash", "local search improves hash routing", "loss", "hash+", "hash"),
+    claim("search-helps-dselect-k", "local search improves DSelect-k", "loss", "dselect-k+", "dselect-k"),
+    claim("search-helps-comet", "local search improves COMET", "loss", "comet+", "comet"),
+    Claim {
+        relation: Relation::AtMost,
+        right: Term::Number(1.0),
+        ..claim("comet-is-sparse", "each tree ends with one expert: at most k are active", "active_share", "comet+", "")
+    },
+    claim("search-escapes-bad-starts", "local search helps to escape bad initializations", "worst_start", "topk+", "topk"),
+    Claim {
+        relation: Relation::AtMost,
+        left: Term::BestOf { arm: "topk+", of: 1 },
+        right: Term::BestOf { arm: "topk", of: 8 },
+        ..claim("search-saves-tuning", "Top-k with local search needs a smaller tuning budget", "loss", "topk+", "topk")
+    },
+    Claim {
+        relation: Relation::Above,
+        ..claim("comet-plus-auc", "COMET with local search ranks better than Top-k", "auc", "comet+", "topk")
+    },
+];
+
+/// `metric(left) < metric(right)`.
+const fn claim(
+    id: &'static str,
+    says: &'static str,
+    metric: &'static str,
+    left: &'static str,
+    right: &'static str,
+) -> Claim {
+    Claim {
+        id,
+        says,
+        metric,
+        left: Term::Arm(left),
+        relation: Relation::Below,
+        right: Term::Arm(right),
+        margin: 0.0,
+    }
+}
+
+impl Study for CometStudy {
+    type Settings = CometSettings;
+
+    fn question(&self) -> &'static str {
+        "COMET and local search against hash, Top-k and DSelect-k gates"
+    }
+
+    fn arms(&self) -> &'static [Arm] {
+        ARMS
+    }
+
+    fn metrics(&self) -> &'static [Metric] {
+        METRICS
+    }
+
+    fn claims(&self) -> &'static [Claim] {
+        CLAIMS
+    }
+
+    fn settings(&self, budget: Budget) -> CometSettings {
+        let quick = CometSettings {
+            data: DataSet::MultiMnist,
+            recipe: RecipeKind::Published,
+            pictures: 4000,
+            held_out: 1000,
+            expert: ExpertKind::Mlp,
+            experts: 8,
+            k: 2,
+            epochs: 3,
+            batch: 64,
+            learning_rate: 1e-3,
+            gamma: 1.0,
+            entropy_reg: 0.1,
+            zeta: 1.0,
+            noisy: true,
+            search_share: 0.3,
+            search_noise: 0.0,
+            search_reg: 1e-4,
+            search_per_tree: false,
+            restarts: 0,
+            embedding: 128,
+            dropout: 0.5,
+            watch_weight: 0.9,
+        };
+        match budget {
+            Budget::Quick => quick,
+            Budget::Full => CometSettings {
+                experts: 16,
+                k: 4,
+                pictures: 6000,
+                epochs: 4,
+                restarts: 2,
+                ..quick
+            },
+        }
+    }
+
+    fn seeds(&self, budget: Budget) -> u64 {
+        match budget {
+            Budget::Quick => 3,
+            Budget::Full => 5,
+        }
+    }
+
+    fn tuning(&self) -> Tuning {
+        let choice = |values: &[f64]| Range::Choice(values.iter().map(|&v| v.into()).collect());
+        Tuning {
+            space: Space::new(vec![
+                Dimension::new("learning_rate", Range::LogUniform { low: 3e-4, high: 1e-2 }),
+                Dimension::new("gamma", choice(&[0.01, 0.1, 1.0, 5.0, 10.0])).only(SMOOTH),
+                Dimension::new("entropy_reg", choice(&[1e-4, 1e-3, 1e-2, 0.1, 1.0])).only(SMOOTH),
+                Dimension::new("search_share", Range::Uniform { low: 0.05, high: 0.6 }).only(SEARCHED),
+            ]),
+            trials: 8,
+            validation: "validation",
+            test: "loss",
+            better: Better::Lower,
+            chosen: None,
+        }
+    }
+
+    fn run(&self, trial: &mut Trial<CometSettings>) -> Result<()> {
+        let (gate, searched) = gate(trial.arm())?;
+        let restarted = RESTARTED.contains(&trial.arm()) && !trial.tuning();
+        let starts = if restarted { 1 + trial.settings().restarts } else { 1 };
+        training::run(trial, gate, searched, starts)
+    }
+}
+
+/// The gate of an arm, and whether local search goes with it.
+fn gate(arm: &str) -> Result<(GateKind, bool)> {
+    let (name, searched) = match arm.strip_suffix('+') {
+        Some(name) => (name, true),
+        None => (arm, false),
+    };
+    let gate = match name {
+        "softmax" => GateKind::Softmax,
+        "hash" => GateKind::Hash,
+        "topk" => GateKind::Topk,
+        "dselect-k" => GateKind::DselectK,
+        "comet" => GateKind::Comet,
+        _ => return Err(Error::input(format!("COMET's study has no arm \"{arm}\""))),
+    };
+    Ok((gate, searched))
+}
