@@ -60,6 +60,16 @@ pub enum ExpertsError {
         actual: usize,
         expected: usize,
     },
+    /// Nothing of an image is left after a convolution and its pool.
+    #[error(
+        "convolution {layer} gets images of {height}x{width}, too small for its {kernel}x{kernel} kernel and a 2x2 pool"
+    )]
+    ImageTooSmall {
+        layer: usize,
+        height: usize,
+        width: usize,
+        kernel: usize,
+    },
     /// Costs of an assignment must be numbers that can be added up.
     #[error("cost[{row}, {column}] = {value}, but costs must be numbers between -1e150 and 1e150")]
     Cost {

@@ -10,6 +10,7 @@
 
 mod any_gate;
 mod assignment;
+mod cnn;
 mod comet;
 mod dselect_k;
 mod error;
@@ -27,6 +28,7 @@ mod top_k;
 
 pub use any_gate::{AnyGate, GateConfig};
 pub use assignment::assignment;
+pub use cnn::{CnnExperts, CnnExpertsConfig};
 pub use comet::{CometGate, CometGateConfig, TreeParameters};
 pub use dselect_k::{DSelectK, DSelectKConfig, SelectorParameters};
 pub use error::{ExpertsError, Result};

@@ -152,7 +152,7 @@ fn slab(weight: &Array, expert: usize, input: usize, output: usize) -> Matrix<'_
 }
 
 /// Runs `work` on the slice of each expert that has one, side by side where there is much to do.
-pub(crate) fn each(slices: &mut [&mut [f32]], work: impl Fn(usize, &mut [f32]) + Sync) {
+fn each(slices: &mut [&mut [f32]], work: impl Fn(usize, &mut [f32]) + Sync) {
     const PARALLEL: usize = 1 << 14;
     let run = |(expert, slice): (usize, &mut &mut [f32])| {
         if !slice.is_empty() {

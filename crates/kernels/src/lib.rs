@@ -4,13 +4,16 @@
 //! 32-bit floats it runs as written here; anywhere else the same function takes the way of Burn's primitives, which is
 //! also what its tests compare it with. Results do not depend on the number of threads.
 
+mod conv;
 mod entropy;
 mod grouped;
+mod grouped_conv;
 mod linear;
 mod op;
 mod pairs;
 mod product;
 mod rows;
+mod simd;
 mod sinkhorn;
 mod smooth_step;
 #[cfg(test)]
@@ -18,8 +21,10 @@ mod testing;
 mod top_k;
 mod tree_gate;
 
+pub use conv::ConvShape;
 pub use entropy::entropy;
 pub use grouped::grouped_linear;
+pub use grouped_conv::grouped_conv;
 pub use linear::linear;
 pub use pairs::Pairs;
 pub use product::{Matrix, product};

@@ -68,6 +68,11 @@ impl Array {
         self.0.storage()
     }
 
+    /// The elements, of an array that holds marks rather than numbers.
+    pub fn u8(&self) -> &[u8] {
+        self.0.storage()
+    }
+
     /// The type of the elements.
     pub fn dtype(&self) -> DType {
         self.0.dtype()

@@ -15,6 +15,7 @@ pub mod paper;
 pub mod record;
 pub mod report;
 pub mod run;
+pub mod scores;
 pub mod settings;
 pub mod stats;
 pub mod store;

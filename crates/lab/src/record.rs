@@ -145,18 +145,21 @@ impl Record {
         let metrics = work.study.metrics().iter();
         let metrics = metrics.filter(|metric| has(&arms, metric.name));
         let present: Vec<&str> = arms.iter().map(|record| record.arm.name).collect();
-        let wanted = plan.arms.len() * plan.seeds.len();
-        let claims: Vec<_> = work
+        // Claims of other data than this run's, whose metric no trial has, and claims on tuning where nothing was tuned
+        // are left out before anything is judged. Claims on arms that were not asked for are judged (undecided) and then
+        // hidden: fewer arms must not make the correction for many claims milder.
+        let nothing_yet = missing.len() == plan.arms.len() * plan.seeds.len();
+        let judged: Vec<_> = work
             .study
             .claims()
             .iter()
-            .filter(|claim| claim.arms().all(|arm| present.contains(&arm)))
             .filter(|claim| plan.tuning_trials > 0 || !claim.needs_tuning())
-            // A metric that no trial has belongs to other data than this run's.
-            .filter(|claim| missing.len() == wanted || has(&arms, claim.metric))
+            .filter(|claim| nothing_yet || has(&arms, claim.metric))
             .copied()
             .collect();
         let tuning = work.study.tuning();
+        let mut findings = judge(&judged, arms.as_slice(), tuning.better);
+        findings.retain(|finding| finding.claim.arms().all(|arm| present.contains(&arm)));
         Ok(Self {
             slug: paper.slug.into(),
             title: paper.title.into(),
@@ -176,7 +179,7 @@ impl Record {
                 better: tuning.better,
             },
             metrics: metrics.copied().collect(),
-            findings: judge(&claims, arms.as_slice(), work.study.tuning().better),
+            findings,
             arms,
             errata: work.errata.to_vec(),
             differences: work.differences.iter().map(|&text| text.into()).collect(),

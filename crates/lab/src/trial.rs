@@ -4,7 +4,7 @@ use crate::{
     checkpoint::Checkpoint,
     error::{Error, Result},
     settings::SettingsMap,
-    store::{Lock, Outcome, Point, TrialFolder, TrialSpec, write_atomic, write_json},
+    store::{Lock, Outcome, Point, Run, TrialFolder, TrialSpec, write_atomic, write_json},
     table::Table,
 };
 use burn::tensor::Device;
@@ -102,6 +102,11 @@ impl<S> Trial<S> {
     /// Seed of every random number of the trial.
     pub fn seed(&self) -> u64 {
         self.context.spec.run.seed()
+    }
+
+    /// Whether it is one of the random trials that choose settings: extra work for the report is then wasted.
+    pub fn tuning(&self) -> bool {
+        matches!(self.context.spec.run, Run::Tune(_))
     }
 
     /// Its settings.

@@ -11,7 +11,7 @@
 //! let device = Device::default();
 //! let gate = CometGateConfig::new(16, 8, 2).init(&device)?;
 //! let x = Tensor::random([4, 16], Distribution::Default, &device);
-//! let output = gate.weights(&GateInput::new(x))?;
+//! let output = gate.weights(GateInput::new(x))?;
 //! assert_eq!(output.weights.dims(), [4, 8]);
 //! # Ok(())
 //! # }

@@ -67,11 +67,12 @@ impl Comparison<'_> {
         let tolerance = self.case.atol + self.case.rtol * expected.abs();
         let of_tolerance = if absolute == 0.0 { 0.0 } else { absolute / tolerance };
         let relative = if absolute == 0.0 { 0.0 } else { absolute / expected.abs() };
-        // Not "<=": a NaN fails.
-        if !(of_tolerance <= 1.0) {
+        // A NaN, of ours, fails and is the largest.
+        if of_tolerance > 1.0 || of_tolerance.is_nan() {
             self.fail(format!("{place} = {ours:e}, expected {expected:e}"));
         }
-        if self.largest.as_ref().is_none_or(|l| !(of_tolerance <= l.of_tolerance)) {
+        let larger = |l: &Largest| of_tolerance > l.of_tolerance || of_tolerance.is_nan();
+        if self.largest.as_ref().is_none_or(larger) {
             let place = place.to_string();
             self.largest = Some(Largest { place, absolute, relative, of_tolerance });
         }

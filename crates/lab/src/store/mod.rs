@@ -18,7 +18,7 @@
 mod files;
 mod folder;
 mod lock;
-pub(crate) mod number;
+pub mod number;
 
 pub(crate) use files::read_json;
 pub use files::{write_atomic, write_json};

@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
+/// For `#[serde(with)]`.
+///
+/// # Errors
+/// Those of the serializer.
 pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     if value.is_finite() {
         value.serialize(serializer)
@@ -10,6 +14,10 @@ pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::
     }
 }
 
+/// For `#[serde(with)]`.
+///
+/// # Errors
+/// A word that is not `NaN`, `inf` or `-inf`.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -29,13 +37,17 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D:
 }
 
 /// The same for a map of names.
-pub(crate) mod map {
+pub mod map {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::collections::BTreeMap;
 
     #[derive(Serialize, Deserialize)]
     struct Number(#[serde(with = "super")] f64);
 
+    /// For `#[serde(with)]`.
+    ///
+    /// # Errors
+    /// Those of the serializer.
     pub fn serialize<S: Serializer>(
         map: &BTreeMap<String, f64>,
         serializer: S,
@@ -43,6 +55,10 @@ pub(crate) mod map {
         serializer.collect_map(map.iter().map(|(name, value)| (name, Number(*value))))
     }
 
+    /// For `#[serde(with)]`.
+    ///
+    /// # Errors
+    /// See [`deserialize`](super::deserialize).
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<BTreeMap<String, f64>, D::Error> {

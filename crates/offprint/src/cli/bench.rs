@@ -41,7 +41,10 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
         )));
     }
     // Before the first tensor: the pool of threads is made once a process.
-    offprint_kernels::set_threads(args.threads);
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(args.threads)
+        .build_global()
+        .map_err(|e| Error::run(format!("cannot make {} threads: {e}", args.threads)))?;
     let slugs: Vec<&str> = match &args.slug {
         Some(slug) => vec![slug],
         None => catalogue().iter().filter(|p| p.work.is_some()).map(|p| p.slug).collect(),

@@ -31,7 +31,7 @@ pub struct ReportArgs {
     /// Print one JSON document.
     #[arg(long)]
     json: bool,
-    /// Write all forms into a folder: report.html, report.md, report.json and tuned.toml.
+    /// Write all forms into a folder: report.html, .md, .json, its figures, and tuned.toml.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -75,15 +75,19 @@ fn find_plan(store: &Store, slug: &str, budget: Option<Budget>) -> Result<Plan> 
 }
 
 fn write_all(record: &Record, plan: &Plan, folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(|e| Error::io("make the folder", folder, e))?;
+    let figures = folder.join("figures");
+    std::fs::create_dir_all(&figures).map_err(|e| Error::io("make the folder", &figures, e))?;
+    let markdown = report::markdown_with_figures(record, "figures");
     let mut files = vec![
-        ("report.html", report::html(record)),
-        ("report.md", report::markdown(record)),
-        ("report.json", report::json(record)? + "\n"),
+        ("report.html".to_string(), report::html(record)),
+        ("report.md".into(), markdown),
+        ("report.json".into(), report::json(record)? + "\n"),
     ];
     if plan.tuning_trials > 0 {
-        files.push(("tuned.toml", plan.tuned().to_toml()?));
+        files.push(("tuned.toml".into(), plan.tuned().to_toml()?));
     }
+    let drawn = report::figures(record).into_iter();
+    files.extend(drawn.map(|figure| (format!("figures/{}", figure.file), figure.content)));
     for (name, text) in files {
         let path = folder.join(name);
         write_atomic(&path, text.as_bytes())?;

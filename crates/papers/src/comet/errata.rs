@@ -45,7 +45,7 @@ pub(super) const ERRATA: &[Erratum] = &[
     Erratum {
         what: "The counter of the local search is incremented before it is used, so step 0 (temperature 1e-3) never occurs and N steps give N-1 soft permutations; with N = 1 the search ends at the identity without having learned anything.",
         place: "mazumder-lab/COMET@cf27276 model/permutations/learn_permutations.py:352-364",
-        ours: "The step is an argument, from 0 to N-1.",
+        ours: "The same count, said aloud: `LocalSearch::permutation(step)` counts from 1 and is frozen from step N; the study searches for at least 2 steps.",
     },
     Erratum {
         what: "At most 150 Sinkhorn iterations at temperatures down to 1e-7 do not converge: for 40 draws of the initial 16 x 16 log-weights the last soft matrix always had a row sum more than 5 % from 1, and its Hungarian matching was never the best matching of the log-weights. Equal entries leave the final permutation to rounding.",
@@ -60,7 +60,7 @@ pub(super) const ERRATA: &[Erratum] = &[
     Erratum {
         what: "The supplement draws the length of the search uniformly from 1 to 10 epochs; the configurations take the integer part of a log-uniform draw from 1 to 10, which is 1 in 30 % of trials and never 10.",
         place: "mazumder-lab/COMET@cf27276 config/model_config/movielens2M/comet_perm.json:28-35, topk_perm.json, hash_routing_perm.json, main.py:281",
-        ours: "Uniform, as in the supplement.",
+        ours: "The length is a share of all steps, drawn uniformly.",
     },
     // Training, tuning, metrics.
     Erratum {

@@ -7,7 +7,9 @@ mod settings;
 pub mod task;
 mod training;
 
+pub use sets::explain as explain_data;
 pub use settings::CometSettings;
+pub use training::explain as explain_experts;
 
 use model::GateKind;
 use offprint_lab::{
@@ -191,7 +193,7 @@ impl Study for CometStudy {
                 Dimension::new("entropy_reg", choice(&[1e-4, 1e-3, 1e-2, 0.1, 1.0])).only(SMOOTH),
                 Dimension::new("search_share", Range::Uniform { low: 0.05, high: 0.6 }).only(SEARCHED),
             ]),
-            trials: 8,
+            trials: 16,
             validation: "validation",
             test: "loss",
             better: Better::Lower,

@@ -41,6 +41,8 @@ pub struct ModelConfig {
     pub search: Option<SearchConfig>,
     /// Number of ids that a hash gate knows.
     pub ids: usize,
+    /// Seed of a hash gate's table.
+    pub hash_seed: u64,
     /// Number of users and items, and the width of their embeddings; features come in directly where absent.
     pub embedding: Option<[usize; 3]>,
     /// Number of features that gates and experts read.
@@ -128,7 +130,34 @@ pub enum Rows {
     Pairs(Vec<usize>, Vec<usize>),
 }
 
+/// Largest width of a layer and number of ids that a configuration from a file may ask for.
+const MOST: usize = 1 << 20;
+
 impl ModelConfig {
+    /// Checks sizes that a file may hold and no memory has.
+    ///
+    /// # Errors
+    /// Names the size.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        let mut sizes = vec![self.experts, self.k, self.ids, self.input];
+        sizes.extend(self.embedding.iter().flatten());
+        sizes.extend(self.heads.iter().flatten());
+        match &self.body {
+            ExpertBody::Mlp(widths) => sizes.extend(widths),
+            ExpertBody::Cnn(size) => sizes.extend(size),
+        }
+        if let Some(size) = sizes.iter().find(|&&size| size > MOST) {
+            return Err(format!("a size is {size}, but at most {MOST} is allowed"));
+        }
+        if self.experts > 256 {
+            return Err(format!("experts = {}, but at most 256 is allowed", self.experts));
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(format!("dropout = {}, but 0 to below 1 is allowed", self.dropout));
+        }
+        Ok(())
+    }
+
     /// A model with initial parameters; those of the experts and heads come first, so that arms with one seed share
     /// them.
     ///
@@ -158,7 +187,9 @@ impl ModelConfig {
         });
         let gate = match self.gate {
             GateKind::Softmax => GateConfig::Softmax(SoftmaxGateConfig::new(self.input, n)),
-            GateKind::Hash => GateConfig::Hash(HashGateConfig::new(self.ids, n)),
+            GateKind::Hash => {
+                GateConfig::Hash(HashGateConfig::new(self.ids, n).with_seed(self.hash_seed))
+            },
             GateKind::Topk => {
                 GateConfig::TopK(TopKConfig::new(self.input, n, k).with_noisy(self.noisy))
             }

@@ -24,7 +24,10 @@ pub fn run(
 ) -> Result<()> {
     let settings = trial.settings().clone();
     let sets = Sets::load(&settings, trial.data_dir())?;
-    let config = model_config(&settings, &sets, gate, searched);
+    let config = ModelConfig {
+        hash_seed: trial.seed(),
+        ..model_config(&settings, &sets, gate, searched)
+    };
     let device = trial.device();
     let mut resumed = trial.resume()?;
     let mut finished: Vec<Scores> = match &resumed {
@@ -92,6 +95,7 @@ fn model_config(
             permutations: if settings.search_per_tree { settings.k } else { 1 },
         }),
         ids: sets.ids,
+        hash_seed: 0,
         embedding: sets.embedding,
         input: sets.input,
         body: sets.body.clone(),
@@ -100,7 +104,8 @@ fn model_config(
     }
 }
 
-/// Trains one initialization; `None` if its loss diverged.
+/// Trains one initialization and returns the model of the epoch with the least validation loss; `None` if the loss
+/// diverged before there was one.
 fn train(
     trial: &mut Trial<CometSettings>,
     sets: &Sets,
@@ -119,10 +124,14 @@ fn train(
     let mut model = config.init(device).map_err(explain)?;
     let mut optimizer = AdamConfig::new().with_epsilon(1e-7).init();
     let mut first = 1;
+    let mut best: Option<(f64, Model)> = None;
     if let Some(checkpoint) = resumed {
         model = checkpoint.module("model", model)?;
         optimizer = checkpoint.optimizer("optimizer", optimizer)?;
         first = checkpoint.step;
+        if let Some(loss) = checkpoint.value("best loss")? {
+            best = Some((loss, checkpoint.module("best", model.valid())?));
+        }
     }
     let mut order = Vec::new();
     for step in first..=total {
@@ -140,7 +149,7 @@ fn train(
             .map_err(explain)?;
         let value = f64::from(loss.clone().into_scalar::<f32>());
         if !value.is_finite() {
-            return Ok(None);
+            break;
         }
         if start.number == 0 && (within % 10 == 0 || step == total) {
             trial.metric("training loss", value, step);
@@ -148,20 +157,30 @@ fn train(
         }
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
         model = optimizer.step(settings.learning_rate, model, gradients);
-        if start.number == 0 && within + 1 == per_epoch {
-            let loss = scores::losses(&model.valid(), &sets.validation, &weights, device)?;
-            trial.metric("validation loss", loss, step);
+        if within + 1 == per_epoch {
+            let validated = model.valid();
+            let loss = scores::losses(&validated, &sets.validation, &weights, device)?;
+            if start.number == 0 {
+                trial.metric("validation loss", loss, step);
+            }
+            if loss.is_finite() && best.as_ref().is_none_or(|(least, _)| loss < *least) {
+                best = Some((loss, validated));
+            }
         }
         trial.progress(start.number as u64 * total + step, start.of as u64 * total);
         if trial.checkpoint_due() && step < total {
-            let checkpoint = Checkpoint::new(step + 1)
+            let mut checkpoint = Checkpoint::new(step + 1)
                 .with_module("model", model.clone())?
                 .with_optimizer("optimizer", &optimizer)?
+                .with_value("best loss", &best.as_ref().map(|(loss, _)| loss))?
                 .with_value("finished", &finished)?;
+            if let Some((_, model)) = &best {
+                checkpoint = checkpoint.with_module("best", model.clone())?;
+            }
             trial.checkpoint(checkpoint)?;
         }
     }
-    Ok(Some(model.valid()))
+    Ok(best.map(|(_, model)| model))
 }
 
 /// A seed from two numbers (SplitMix64's finalizer), so that near numbers do not give near seeds.
