@@ -14,10 +14,16 @@ fn main() {
     library.file(&root.join("Cargo.lock"));
     for entry in files(&root.join("crates")) {
         // The lab, the cards and the program decide what is shown, not what a trial computes.
-        let path = entry.strip_prefix(&root).expect("below the root").to_path_buf();
+        let path = entry
+            .strip_prefix(&root)
+            .expect("below the root")
+            .to_path_buf();
         let crate_name = path.components().nth(1).map(|c| c.as_os_str().to_owned());
         let shown = ["lab", "papers", "offprint", "web"];
-        if path.components().nth(2).is_some_and(|c| c.as_os_str() == "src")
+        if path
+            .components()
+            .nth(2)
+            .is_some_and(|c| c.as_os_str() == "src")
             && crate_name.is_some_and(|name| !shown.iter().any(|shown| name == *shown))
         {
             library.file(&entry);
@@ -63,7 +69,12 @@ fn main() {
 /// Git's short revision, with `+` where tracked files differ from it; `unknown` outside a checkout.
 fn revision(root: &Path) -> String {
     let git = |arguments: &[&str]| {
-        let output = Command::new("git").arg("-C").arg(root).args(arguments).output().ok()?;
+        let output = Command::new("git")
+            .arg("-C")
+            .arg(root)
+            .args(arguments)
+            .output()
+            .ok()?;
         let text = String::from_utf8(output.stdout).ok()?;
         output.status.success().then(|| text.trim().to_string())
     };

@@ -75,3 +75,24 @@ pub fn assignment(cost: &[f64], n: usize) -> Result<Vec<usize>> {
     }
     Ok(columns)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_costs_give_the_identity() {
+        assert_eq!(assignment(&[0.5; 16], 4).unwrap(), [0, 1, 2, 3]);
+        assert_eq!(assignment(&[], 0).unwrap(), [] as [usize; 0]);
+    }
+
+    /// Expected by `scipy.optimize.linear_sum_assignment`.
+    #[test]
+    fn a_known_answer() {
+        let cost = [
+            7.0, 53.0, 183.0, 439.0, 863.0, 497.0, 383.0, 563.0, 79.0, 973.0, 287.0, 63.0, 343.0,
+            169.0, 583.0, 627.0, 343.0, 773.0, 959.0, 943.0, 767.0, 473.0, 103.0, 699.0, 303.0,
+        ];
+        assert_eq!(assignment(&cost, 5).unwrap(), [0, 3, 2, 1, 4]);
+    }
+}

@@ -201,3 +201,103 @@ impl Gate for CometGate {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_values, device};
+
+    /// Three experts, two trees; expected values by PyTorch in 64 bits.
+    #[test]
+    fn values_and_gradients_of_a_small_gate() {
+        let device = device();
+        let parameters = TreeParameters {
+            split_weight: Tensor::from_data(
+                [[[0.3, -0.2], [0.1, 0.4]], [[-0.5, 0.2], [0.25, 0.1]]],
+                &device,
+            ),
+            split_bias: Tensor::from_data([[0.05, -0.1], [0.1, 0.2]], &device),
+            leaf_weight: Tensor::from_data(
+                [
+                    [[0.2, 0.1], [-0.3, 0.2]],
+                    [[0.4, -0.1], [0.1, 0.1]],
+                    [[-0.2, 0.3], [0.5, -0.4]],
+                ],
+                &device,
+            ),
+            leaf_bias: Tensor::from_data([[0.1, -0.2], [0.0, 0.3], [0.2, 0.1]], &device),
+        };
+        let gate = CometGateConfig::new(2, 3, 2).init_with(parameters).unwrap();
+        let x = Tensor::<2>::from_data([[1.0, 0.5], [-0.4, 2.0]], &device).require_grad();
+        let output = gate.weights(GateInput::new(x.clone())).unwrap();
+        let Detail::Tree { reach, entropy } = output.detail else {
+            panic!("the detail of a tree gate");
+        };
+        assert_values(
+            reach,
+            &[
+                0.08775, 0.756, 0.15625, 0.784, 0.0, 0.216, 0.002646, 0.0, 0.997354, 0.896, 0.104,
+                0.0,
+            ],
+        );
+        assert_values(entropy, &[0.0794474]);
+        let weights = output.weights;
+        assert_values(
+            weights.clone(),
+            &[
+                0.291944, 0.481809, 0.2262471, 0.3250267, 0.0432799, 0.6316934,
+            ],
+        );
+        let cotangent = Tensor::<2>::from_data([[1.0, -1.0, 2.0], [0.5, 3.0, -2.0]], &device);
+        let grads = ((weights * cotangent).sum() + output.regularization).backward();
+        assert_values(
+            x.grad(&grads).unwrap(),
+            &[-1.4321941, 0.1287656, -0.2154476, -0.2501358],
+        );
+        let gradient = gate
+            .by_node(
+                gate.weight.grad(&grads).unwrap(),
+                gate.bias.grad(&grads).unwrap(),
+            )
+            .unwrap();
+        assert_values(
+            gradient.split_weight,
+            &[
+                -1.9519493, -0.4267319, -1.2681824, -0.6340912, 1.1196665, 0.5598333, 0.4715659,
+                -2.3578297,
+            ],
+        );
+        assert_values(
+            gradient.split_bias,
+            &[-1.6024312, -1.2681824, 1.1196665, -1.1789148],
+        );
+        assert_values(
+            gradient.leaf_weight,
+            &[
+                0.0407272, 0.0231669, -0.0167063, 1.040719, -0.608346, -0.304173, -0.0687464,
+                0.3437322, 0.4016433, -1.2291591, 0.2514283, 0.1257141,
+            ],
+        );
+        assert_values(
+            gradient.leaf_bias,
+            &[
+                0.0425111, 0.650885, -0.608346, 0.1718661, -0.5083445, 0.2514283,
+            ],
+        );
+    }
+
+    #[test]
+    fn initial_ranges() {
+        let gate = CometGateConfig::new(40, 5, 3)
+            .with_gamma(2.0)
+            .init(&device())
+            .unwrap();
+        let parts = gate.by_node(gate.weight.val(), gate.bias.val()).unwrap();
+        let largest = |tensor: Tensor<3>| tensor.abs().max().into_scalar::<f32>();
+        let (split, leaf) = (largest(parts.split_weight), largest(parts.leaf_weight));
+        assert!(
+            (0.018..=0.02).contains(&split) && (0.045..=0.05).contains(&leaf),
+            "{split} {leaf}"
+        );
+    }
+}

@@ -228,3 +228,64 @@ impl Gate for DSelectK {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_values, device};
+
+    /// Three experts, one selector; expected values by PyTorch in 64 bits.
+    #[test]
+    fn values_and_gradients_of_a_small_gate() {
+        let device = device();
+        let parameters = SelectorParameters {
+            selector_weight: Tensor::from_data([[0.3, -0.2]], &device),
+            selector_bias: Tensor::from_data([0.1, 0.05], &device),
+            mixing_weight: Tensor::from_data([[0.7]], &device),
+            mixing_bias: Tensor::from_data([0.2], &device),
+        };
+        let gate = DSelectKConfig::new(1, 3, 1).init_with(parameters).unwrap();
+        let x = Tensor::<2>::from_data([[1.0], [-0.5]], &device);
+        let output = gate.weights(GateInput::new(x)).unwrap();
+        let selectors = [
+            0.020111, 0.007889, 0.698139, 0.1619358, 0.4128142, 0.1198142,
+        ];
+        assert_values(output.weights.clone(), &selectors);
+        let Detail::Selectors {
+            entropy,
+            reachable,
+            selectors: before,
+        } = output.detail
+        else {
+            panic!("the detail of a DSelect-k gate");
+        };
+        assert_values(before, &selectors);
+        assert_values(entropy, &[0.0640951]);
+        assert_values(reachable, &[2.8168946]);
+        let cotangent = Tensor::<2>::from_data([[1.0, 2.0, -1.0], [0.5, -1.0, 3.0]], &device);
+        let grads = ((output.weights * cotangent).sum() + output.regularization).backward();
+        assert_values(
+            gate.selector_weight.grad(&grads).unwrap(),
+            &[-3.0574619, 4.8176798],
+        );
+        assert_values(
+            gate.selector_bias.grad(&grads).unwrap(),
+            &[3.4465108, 2.1413348],
+        );
+    }
+
+    #[test]
+    fn bits_that_tell_experts_apart() {
+        assert_eq!([2, 3, 4, 5, 8, 9].map(bits), [1, 2, 2, 3, 3, 4]);
+    }
+
+    #[test]
+    fn the_static_form_repeats_its_row() {
+        let gate = DSelectKConfig::new(0, 4, 2).init(&device()).unwrap();
+        let one = gate.weights(GateInput::default()).unwrap().weights;
+        let x = Tensor::ones([3, 7], &device());
+        let three = gate.weights(GateInput::new(x)).unwrap().weights;
+        let row: Vec<f32> = one.into_data().try_to_vec().unwrap();
+        assert_values(three, &row.repeat(3));
+    }
+}

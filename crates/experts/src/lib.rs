@@ -24,6 +24,8 @@ mod mlp;
 mod multi_gate;
 mod permutation;
 mod smooth_step;
+#[cfg(test)]
+mod testing;
 mod top_k;
 
 pub use any_gate::{AnyGate, GateConfig};

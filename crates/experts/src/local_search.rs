@@ -246,3 +246,134 @@ fn nearest(soft: Tensor<3>) -> Result<Permutation> {
         .collect::<Result<_>>()?;
     Permutation::hard(&columns, &device)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_values, device};
+    use burn::tensor::{DType, TensorData};
+
+    /// Closed form of the authors' schedule for ten steps.
+    #[test]
+    fn schedule() {
+        let stages = [0, 1, 3, 5, 9, 10, 15].map(|step| Schedule { steps: 10 }.at(step));
+        assert_eq!(
+            stages.map(|stage| stage.iterations),
+            [20, 33, 59, 85, 137, 150, 150]
+        );
+        assert_eq!(
+            stages.map(|stage| stage.frozen),
+            [false, false, false, false, false, true, true]
+        );
+        let expected = [
+            1e-3,
+            10f64.powf(-3.4),
+            10f64.powf(-4.2),
+            1e-5,
+            10f64.powf(-6.6),
+            1e-7,
+            1e-7,
+        ];
+        for (stage, expected) in stages.iter().zip(expected) {
+            assert!(
+                (stage.tau / expected - 1.0).abs() < 1e-12,
+                "{} {expected}",
+                stage.tau
+            );
+        }
+    }
+
+    /// Expected values by PyTorch in 64 bits.
+    #[test]
+    fn soft_permutation_and_its_gradient() {
+        let data = TensorData::new(
+            vec![0.02, -0.01, 0.03, 0.0, 0.04, -0.02, 0.01, 0.02, 0.05],
+            [1, 3, 3],
+        );
+        let log_weights = Tensor::from_data(data, (&device(), DType::F64));
+        let search = LocalSearchConfig::new(3, 1).init_with(log_weights).unwrap();
+        let stage = Stage {
+            tau: 0.02,
+            iterations: 5,
+            frozen: false,
+        };
+        let soft = search.soft(stage, None).unwrap();
+        assert_values(
+            soft.clone(),
+            &[
+                0.5749014, 0.0631793, 0.3618217, 0.2092616, 0.7615554, 0.0293866, 0.2158369,
+                0.1752653, 0.6087917,
+            ],
+        );
+        let cotangent = TensorData::new(
+            vec![1.0, 2.0, 3.0, 0.0, 1.0, 0.0, -1.0, 0.0, 2.0],
+            [1, 3, 3],
+        );
+        let cotangent = Tensor::from_data(cotangent, (&device(), DType::F64));
+        let grads = (soft * cotangent).sum().backward();
+        assert_values(
+            search.log_weights.grad(&grads).unwrap(),
+            &[
+                3.7190232, 0.4802165, -4.1992397, 0.5099929, 2.8788412, -3.3888342, -4.2529666,
+                -3.2308352, 7.4838019,
+            ],
+        );
+    }
+
+    #[test]
+    fn soft_until_the_last_step_then_hard_for_good() {
+        let mut search = LocalSearchConfig::new(5, 4)
+            .with_permutations(2)
+            .init(&device())
+            .unwrap();
+        let identity = Permutation::hard(&[(0..5).collect(), (0..5).collect()], &device()).unwrap();
+        let hard = |search: &LocalSearch| search.hard().unwrap().matrices().into_data();
+        assert_eq!(hard(&search), identity.matrices().into_data());
+        for step in 1..4 {
+            let permutation = search.permutation(step, None).unwrap();
+            assert!(matches!(permutation, Permutation::Soft(_)));
+            let penalty = search.regularization(&permutation).into_scalar::<f32>();
+            assert!(penalty.is_finite() && penalty >= -1e-6);
+        }
+        let last = hard(&search);
+        for step in 4..7 {
+            let permutation = search.permutation(step, None).unwrap();
+            assert!(matches!(permutation, Permutation::Hard(_)));
+            assert_eq!(permutation.matrices().into_data(), last);
+            assert_eq!(
+                search.regularization(&permutation).into_scalar::<f32>(),
+                0.0
+            );
+        }
+        assert_eq!(search.finish().unwrap().matrices().into_data(), last);
+    }
+
+    #[test]
+    fn the_record_holds_the_last_soft_permutation() {
+        let config = LocalSearchConfig::new(4, 10);
+        let mut search = config.init(&device()).unwrap();
+        search.permutation(1, None).unwrap();
+        let loaded = config
+            .init(&device())
+            .unwrap()
+            .load_record(search.clone().into_record());
+        assert_eq!(loaded.last.val().into_data(), search.last.val().into_data());
+        assert_eq!(
+            loaded.hard().unwrap().matrices().into_data(),
+            search.hard().unwrap().matrices().into_data()
+        );
+    }
+
+    #[test]
+    fn noise_moves_the_permutation() {
+        let search = LocalSearchConfig::new(2, 5)
+            .with_noise(1.0)
+            .init(&device())
+            .unwrap();
+        let gumbel = Tensor::from_data([[[-3.0, 3.0], [3.0, -3.0]]], &device());
+        let soft = search
+            .soft(Schedule { steps: 5 }.at(1), Some(gumbel))
+            .unwrap();
+        assert_values(soft, &[0.0, 1.0, 1.0, 0.0]);
+    }
+}

@@ -216,3 +216,51 @@ impl Gate for SoftmaxGate {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_values, device};
+
+    /// Expected values by PyTorch in 64 bits.
+    #[test]
+    fn noise_decides_who_is_selected() {
+        let device = device();
+        let gate = TopK::from_parameters(
+            Tensor::from_data([[0.5, -0.25, 1.0, 0.0]], &device),
+            Tensor::zeros([4], &device),
+            Some(Tensor::from_data([[0.1, 0.2, 0.3, -0.4]], &device)),
+            2,
+        )
+        .unwrap();
+        let input = GateInput::new(Tensor::ones([1, 1], &device));
+        let quiet = gate.weights(input.clone()).unwrap();
+        assert_eq!(
+            quiet
+                .detail
+                .selected()
+                .unwrap()
+                .into_data()
+                .try_to_vec_as::<i64>(),
+            [0, 2]
+        );
+        let noise = Tensor::from_data([[0.0, 1.0, -1.0, 2.0]], &device);
+        let noisy = gate.weights(input.with_noise(noise)).unwrap();
+        let Detail::Logits { logits, .. } = noisy.detail else {
+            panic!("the detail of a top-k gate");
+        };
+        assert_values(logits, &[0.5, 0.5481389, 0.1456448, 1.0260305]);
+        assert_values(noisy.weights, &[0.0, 0.3827501, 0.0, 0.6172499]);
+    }
+
+    #[test]
+    fn a_logit_of_exactly_zero_is_kept() {
+        let device = device();
+        let weight = Tensor::from_data([[0.0, -1.0, -1.0]], &device);
+        let gate = TopK::from_parameters(weight, Tensor::zeros([3], &device), None, 1).unwrap();
+        let output = gate
+            .weights(GateInput::new(Tensor::ones([1, 1], &device)))
+            .unwrap();
+        assert_values(output.weights, &[1.0, 0.0, 0.0]);
+    }
+}

@@ -69,6 +69,12 @@ impl ConvShape {
         (self.kernel - 1) * (self.width + 1)
     }
 
+    /// Elements between the gradients of two output planes: room in front for the kernel to slide in from, and zeros
+    /// behind for the last tile.
+    fn slope_stride(&self) -> usize {
+        self.reach() + self.plane().next_multiple_of(TILE)
+    }
+
     /// Positions from the first to the last output of a plane, rounded up to whole tiles.
     fn positions(&self) -> usize {
         (self.plane() - self.reach()).next_multiple_of(TILE)
@@ -135,12 +141,11 @@ impl Scratch {
     pub fn new(shape: &ConvShape) -> Self {
         // Tiles read beyond the last plane, at zeros.
         let beyond = 2 * TILE;
-        let front = shape.reach();
         let tiles = shape.plane().next_multiple_of(TILE);
         Self {
             input: vec![0.0; shape.input() + beyond],
             planes: vec![0.0; shape.filters * shape.positions()],
-            slopes: vec![0.0; shape.filters * (front + shape.plane()) + beyond],
+            slopes: vec![0.0; shape.filters * shape.slope_stride() + beyond],
             input_slopes: vec![0.0; shape.channels * tiles],
         }
     }
@@ -216,7 +221,7 @@ pub(crate) fn backward(
     let Some((height, width)) = shape.pooled() else {
         return;
     };
-    let (front, stride) = (shape.reach(), shape.reach() + shape.plane());
+    let (front, stride) = (shape.reach(), shape.slope_stride());
     scratch.slopes.fill(0.0);
     let lines = dy.chunks_exact(width).zip(codes.chunks_exact(width));
     for (line, (dy, codes)) in lines.enumerate() {
@@ -232,17 +237,7 @@ pub(crate) fn backward(
     }
     if let Some(dw) = dw {
         scratch.input[..x.len()].copy_from_slice(x);
-        for kernel in [5, 3, 1] {
-            // Runs of taps for which the partial sums stay in registers; other kernels go tap by tap.
-            if shape.kernel == kernel || kernel == 1 {
-                match kernel {
-                    5 => weight_slopes::<5>(shape, scratch, dw),
-                    3 => weight_slopes::<3>(shape, scratch, dw),
-                    _ => weight_slopes::<1>(shape, scratch, dw),
-                }
-                break;
-            }
-        }
+        weight_slopes(shape, scratch, dw);
     }
     if let Some((weight, dx)) = dx {
         let planes = Planes {
@@ -321,81 +316,86 @@ fn correlate_blocks<const BLOCK: usize>(
     for (block, (out, weight)) in outputs.enumerate() {
         let bias: [f32; BLOCK] = from_fn(|o| bias.get(block * BLOCK + o).copied().unwrap_or(0.0));
         for position in (0..positions).step_by(TILE) {
-            let mut sums: [[f32; TILE]; BLOCK] = from_fn(|o| [bias[o]; TILE]);
+            let mut sums: [[[f32; LANES]; TILE / LANES]; BLOCK] =
+                from_fn(|o| [[bias[o]; LANES]; TILE / LANES]);
             let mut taps = weight.iter();
             for plane in 0..planes.count {
                 for line in 0..kernel {
                     let start = plane * planes.stride + position + line * planes.width;
                     let run = &values[start..][..kernel - 1 + TILE];
                     for (values, weight) in run.array_windows::<TILE>().zip(&mut taps) {
+                        let values = values.as_chunks::<LANES>().0;
                         for o in 0..BLOCK {
-                            for lane in 0..TILE {
-                                sums[o][lane] = weight[o].mul_add(values[lane], sums[o][lane]);
+                            for part in 0..TILE / LANES {
+                                sums[o][part] = from_fn(|lane| {
+                                    weight[o].mul_add(values[part][lane], sums[o][part][lane])
+                                });
                             }
                         }
                     }
                 }
             }
             for (out, sums) in out.chunks_exact_mut(positions).zip(&sums) {
-                out[position..][..TILE].copy_from_slice(sums);
+                out[position..][..TILE].copy_from_slice(sums.as_flattened());
             }
         }
     }
 }
 
-/// Adds `Σ_p slopes[o, p] · input[c, p + ky · width + kx]` to the lanes of every tap, `RUN` taps of a line at a time.
+/// Adds `Σ_p slopes[o, p] · input[c, p + ky · width + kx]` to the lanes of every tap.
 #[inline(always)]
-fn weight_slopes<const RUN: usize>(shape: &ConvShape, scratch: &Scratch, dw: &mut [[f32; LANES]]) {
+fn weight_slopes(shape: &ConvShape, scratch: &Scratch, dw: &mut [[f32; LANES]]) {
     let mut filter = 0;
     while filter < shape.filters {
-        if filter + 2 <= shape.filters {
-            weight_slopes_of::<RUN, 2>(shape, scratch, filter, dw);
-            filter += 2;
-        } else {
-            weight_slopes_of::<RUN, 1>(shape, scratch, filter, dw);
-            filter += 1;
+        filter += match shape.filters - filter {
+            5.. => weight_slopes_of::<5>(shape, scratch, filter, dw),
+            2.. => weight_slopes_of::<2>(shape, scratch, filter, dw),
+            _ => weight_slopes_of::<1>(shape, scratch, filter, dw),
         }
     }
 }
 
+/// The same for `FILTERS` filters, whose partial sums stay in registers while a tap runs over the positions.
 #[inline(always)]
-fn weight_slopes_of<const RUN: usize, const FILTERS: usize>(
+fn weight_slopes_of<const FILTERS: usize>(
     shape: &ConvShape,
     scratch: &Scratch,
     filter: usize,
     dw: &mut [[f32; LANES]],
-) {
-    let (front, stride, kernel) = (shape.reach(), shape.reach() + shape.plane(), shape.kernel);
-    let positions = (shape.plane() - front).next_multiple_of(LANES);
-    let slopes: [&[[f32; LANES]]; FILTERS] = from_fn(|f| {
+) -> usize {
+    let (front, stride, steps) = (
+        shape.reach(),
+        shape.slope_stride(),
+        shape.positions() / TILE,
+    );
+    let slopes: [&[[f32; TILE]]; FILTERS] = from_fn(|f| {
         let start = (filter + f) * stride + front;
-        scratch.slopes[start..][..positions].as_chunks().0
+        &scratch.slopes[start..].as_chunks().0[..steps]
     });
     for channel in 0..shape.channels {
-        for line in 0..kernel {
-            for column in (0..kernel).step_by(RUN) {
-                let tap = (channel * kernel + line) * kernel + column;
-                let at = |f: usize| (filter + f) * shape.channels * shape.taps() + tap;
-                let mut sums: [[[f32; LANES]; RUN]; FILTERS] =
-                    from_fn(|f| from_fn(|run| dw[at(f) + run]));
-                let start = channel * shape.plane() + line * shape.width + column;
-                let input = &scratch.input[start..][..positions + RUN - 1];
-                for step in 0..positions / LANES {
-                    let input = &input[step * LANES..][..LANES + RUN - 1];
-                    let slopes: [[f32; LANES]; FILTERS] = from_fn(|f| slopes[f][step]);
-                    for run in 0..RUN {
-                        for f in 0..FILTERS {
-                            for lane in 0..LANES {
-                                sums[f][run][lane] =
-                                    slopes[f][lane].mul_add(input[run + lane], sums[f][run][lane]);
-                            }
-                        }
+        for tap in 0..shape.taps() {
+            let (line, column) = (tap / shape.kernel, tap % shape.kernel);
+            let start = channel * shape.plane() + line * shape.width + column;
+            let input = &scratch.input[start..].as_chunks::<TILE>().0[..steps];
+            let mut sums = [[[0.0; LANES]; TILE / LANES]; FILTERS];
+            for step in 0..steps {
+                let input = input[step].as_chunks::<LANES>().0;
+                for f in 0..FILTERS {
+                    let slopes = slopes[f][step].as_chunks::<LANES>().0;
+                    for part in 0..TILE / LANES {
+                        sums[f][part] = from_fn(|lane| {
+                            slopes[part][lane].mul_add(input[part][lane], sums[f][part][lane])
+                        });
                     }
                 }
-                for f in 0..FILTERS {
-                    dw[at(f)..][..RUN].copy_from_slice(&sums[f]);
+            }
+            for f in 0..FILTERS {
+                let dw = &mut dw[((filter + f) * shape.channels + channel) * shape.taps() + tap];
+                for sums in &sums[f] {
+                    *dw = from_fn(|lane| dw[lane] + sums[lane]);
                 }
             }
         }
     }
+    FILTERS
 }

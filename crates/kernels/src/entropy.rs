@@ -1,7 +1,13 @@
 //! Entropy of probabilities that may be zero: `-Σ p ln(p + ε)`.
 
+use crate::math::ln;
 use crate::op::{Array, Kernel, Pass, runs_on, unary};
+use crate::simd::vectorized;
 use burn::tensor::{DType, Tensor};
+
+/// Partial sums side by side, and elements of a piece that is summed in 32 bits.
+const LANES: usize = 8;
+const PIECE: usize = 64;
 
 /// `-Σ p ln(p + ε)` over all elements, in nats.
 ///
@@ -34,24 +40,39 @@ struct Entropy {
 
 impl Kernel for Entropy {
     fn forward(&self, inputs: &[Array], _: bool) -> (Array, Vec<Array>) {
-        // Most reach probabilities of a trained tree are exactly zero: no logarithm for them. The sum is kept in 64 bits
-        // because it may run over a million of small terms.
-        let terms = inputs[0].f32().iter().filter(|p| **p != 0.0);
-        let sum: f64 = terms.map(|p| f64::from(p * (p + self.epsilon).ln())).sum();
+        let sum = vectorized(
+            #[inline(always)]
+            || {
+                // Sums of short pieces are kept in 64 bits, since there may be a million small terms.
+                let piece = |p: &[f32]| -> f64 {
+                    let mut sums = [0.0; LANES];
+                    for p in p.chunks(LANES) {
+                        for (sum, p) in sums.iter_mut().zip(p) {
+                            *sum += if *p == 0.0 {
+                                0.0
+                            } else {
+                                p * ln(p + self.epsilon)
+                            };
+                        }
+                    }
+                    sums.iter().copied().map(f64::from).sum()
+                };
+                inputs[0].f32().chunks(PIECE).map(piece).sum::<f64>()
+            },
+        );
         (Array::new(vec![-sum as f32], [1]), vec![])
     }
 
     fn backward(&self, pass: Pass<'_>) -> Vec<Option<Array>> {
-        let (dy, at_zero) = (pass.dy.f32()[0], self.epsilon.ln());
-        let slope = |p: &f32| match *p {
-            0.0 => -dy * at_zero,
-            p => -dy * ((p + self.epsilon).ln() + p / (p + self.epsilon)),
-        };
-        let p = &pass.inputs[0];
-        vec![Some(Array::new(
-            p.f32().iter().map(slope).collect(),
-            p.shape(),
-        ))]
+        let (dy, p) = (pass.dy.f32()[0], &pass.inputs[0]);
+        let slopes = vectorized(
+            #[inline(always)]
+            || {
+                let slope = |p: &f32| -dy * (ln(p + self.epsilon) + p / (p + self.epsilon));
+                p.f32().iter().map(slope).collect()
+            },
+        );
+        vec![Some(Array::new(slopes, p.shape()))]
     }
 }
 

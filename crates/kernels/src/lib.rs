@@ -9,6 +9,7 @@ mod entropy;
 mod grouped;
 mod grouped_conv;
 mod linear;
+mod math;
 mod op;
 mod pairs;
 mod product;

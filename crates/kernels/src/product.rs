@@ -51,7 +51,7 @@ impl<'a> Matrix<'a> {
 const PARALLEL: usize = 1 << 20;
 
 /// Rows or columns of the output that one task computes.
-const PIECE: usize = 64;
+const PIECE: usize = 128;
 
 /// `out = a b`, or `out += a b` if `add`, with `out` of shape `[a.rows, b.columns]`.
 ///

@@ -45,9 +45,9 @@ pub(crate) fn value(t: f32, gamma: f32) -> f32 {
     } else if t >= gamma / 2.0 {
         1.0
     } else {
-        // In units of γ nothing overflows, however small γ is.
+        // In units of γ nothing overflows, however small γ is. Next to the ends rounding could leave [0, 1].
         let u = t / gamma;
-        u * (1.5 - 2.0 * u * u) + 0.5
+        (u * (1.5 - 2.0 * u * u) + 0.5).clamp(0.0, 1.0)
     }
 }
 

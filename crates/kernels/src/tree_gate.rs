@@ -11,7 +11,9 @@
 //! Source: Ibrahim et al., "COMET: Learning Cardinality Constrained Mixture of Experts with Trees and Local Search",
 //! KDD 2023, section 4.
 
+use crate::math::{exp, ln};
 use crate::op::{Array, Kernel, Pass, binary, runs_on, unary};
+use crate::simd::vectorized;
 use crate::smooth_step;
 use burn::tensor::{DType, Tensor, activation};
 use rayon::prelude::*;
@@ -131,21 +133,24 @@ fn composed_softmax(projections: Tensor<2>, reach: Tensor<3>) -> Tensor<3> {
 const PARALLEL: usize = 1 << 13;
 const SHARE: usize = 32;
 
-/// Runs `row` on matching rows of an output and an index.
+/// Runs `row`, which must be `#[inline(always)]`, on each row of `out`, given with its index.
 fn rows(out: &mut [f32], width: usize, row: impl Fn(usize, &mut [f32]) + Sync) {
+    let share = |(share, out): (usize, &mut [f32])| {
+        vectorized(
+            #[inline(always)]
+            || {
+                for (i, out) in out.chunks_exact_mut(width).enumerate() {
+                    row(share * SHARE + i, out);
+                }
+            },
+        );
+    };
     if out.len() < PARALLEL {
-        out.chunks_exact_mut(width)
-            .enumerate()
-            .for_each(|(i, out)| row(i, out));
+        out.chunks_mut(SHARE * width).enumerate().for_each(share);
     } else {
         out.par_chunks_mut(SHARE * width)
             .enumerate()
-            .for_each(|(share, out)| {
-                let first = share * SHARE;
-                out.chunks_exact_mut(width)
-                    .enumerate()
-                    .for_each(|(i, out)| row(first + i, out));
-            });
+            .for_each(share);
     }
 }
 
@@ -158,6 +163,7 @@ struct Reach {
 
 impl Reach {
     /// Reach of every node, in heap order.
+    #[inline(always)]
     fn descend(&self, splits: &[f32], nodes: &mut [f32]) {
         nodes[0] = 1.0;
         for (node, z) in splits.iter().enumerate() {
@@ -172,6 +178,7 @@ impl Reach {
 
     /// Gradients `dz` of the splits, given in `slopes` those of the leaves, in heap order; `slopes` of the splits are
     /// written on the way to the root.
+    #[inline(always)]
     fn ascend(&self, splits: &[f32], nodes: &[f32], slopes: &mut [f32], dz: &mut [f32]) {
         for (node, z) in splits.iter().enumerate().rev() {
             if nodes[node] == 0.0 {
@@ -192,19 +199,24 @@ impl Kernel for Reach {
         let (nodes, width) = (2 * experts - 1, tree_width(trees, experts));
         let batch = inputs[0].f32().len() / width;
         let mut reach = vec![0.0; batch * trees * experts];
-        rows(&mut reach, trees * experts, |row, reach| {
-            let projections = &inputs[0].f32()[row * width..][..width];
-            let mut heap = vec![0.0; nodes];
-            for (tree, reach) in projections
-                .chunks_exact(nodes)
-                .zip(reach.chunks_exact_mut(experts))
-            {
-                self.descend(&tree[..experts - 1], &mut heap);
-                for (leaf, expert) in heap[experts - 1..].iter().zip(&self.leaves) {
-                    reach[*expert] = *leaf;
+        rows(
+            &mut reach,
+            trees * experts,
+            #[inline(always)]
+            |row, reach| {
+                let projections = &inputs[0].f32()[row * width..][..width];
+                let mut heap = vec![0.0; nodes];
+                for (tree, reach) in projections
+                    .chunks_exact(nodes)
+                    .zip(reach.chunks_exact_mut(experts))
+                {
+                    self.descend(&tree[..experts - 1], &mut heap);
+                    for (leaf, expert) in heap[experts - 1..].iter().zip(&self.leaves) {
+                        reach[*expert] = *leaf;
+                    }
                 }
-            }
-        });
+            },
+        );
         (Array::new(reach, [batch, trees, experts]), vec![])
     }
 
@@ -213,22 +225,27 @@ impl Kernel for Reach {
         let (nodes, width) = (2 * experts - 1, tree_width(trees, experts));
         let batch = pass.inputs[0].f32().len() / width;
         let mut dx = vec![0.0; batch * width];
-        rows(&mut dx, width, |row, dx| {
-            let projections = &pass.inputs[0].f32()[row * width..][..width];
-            let slopes = &pass.dy.f32()[row * trees * experts..][..trees * experts];
-            let (mut heap, mut heap_slopes) = (vec![0.0; nodes], vec![0.0; nodes]);
-            let trees = projections
-                .chunks_exact(nodes)
-                .zip(slopes.chunks_exact(experts));
-            for ((tree, slopes), dx) in trees.zip(dx.chunks_exact_mut(nodes)) {
-                let (splits, dz) = (&tree[..experts - 1], &mut dx[..experts - 1]);
-                self.descend(splits, &mut heap);
-                for (slope, expert) in heap_slopes[experts - 1..].iter_mut().zip(&self.leaves) {
-                    *slope = slopes[*expert];
+        rows(
+            &mut dx,
+            width,
+            #[inline(always)]
+            |row, dx| {
+                let projections = &pass.inputs[0].f32()[row * width..][..width];
+                let slopes = &pass.dy.f32()[row * trees * experts..][..trees * experts];
+                let (mut heap, mut heap_slopes) = (vec![0.0; nodes], vec![0.0; nodes]);
+                let trees = projections
+                    .chunks_exact(nodes)
+                    .zip(slopes.chunks_exact(experts));
+                for ((tree, slopes), dx) in trees.zip(dx.chunks_exact_mut(nodes)) {
+                    let (splits, dz) = (&tree[..experts - 1], &mut dx[..experts - 1]);
+                    self.descend(splits, &mut heap);
+                    for (slope, expert) in heap_slopes[experts - 1..].iter_mut().zip(&self.leaves) {
+                        *slope = slopes[*expert];
+                    }
+                    self.ascend(splits, &heap, &mut heap_slopes, dz);
                 }
-                self.ascend(splits, &heap, &mut heap_slopes, dz);
-            }
-        });
+            },
+        );
         vec![Some(Array::new(dx, pass.inputs[0].shape()))]
     }
 }
@@ -241,54 +258,73 @@ struct Softmax {
 
 impl Kernel for Softmax {
     fn forward(&self, inputs: &[Array], _: bool) -> (Array, Vec<Array>) {
-        let (experts, leaves) = (self.experts, self.trees * self.experts);
-        let width = tree_width(self.trees, experts);
+        let (n, leaves) = (self.experts, self.trees * self.experts);
+        let width = tree_width(self.trees, n);
         let mut g = vec![0.0; inputs[1].f32().len()];
-        rows(&mut g, leaves, |row, g| {
-            let projections = &inputs[0].f32()[row * width..][..width];
-            let reach = &inputs[1].f32()[row * leaves..][..leaves];
-            let mut largest = f32::NEG_INFINITY;
-            for (leaf, (g, reach)) in g.iter_mut().zip(reach).enumerate() {
-                // A reach that is not a number goes on into the weights.
-                if *reach != 0.0 {
-                    *g = projections[self.leaf(leaf)] + (reach + EPSILON).ln();
-                    largest = largest.max(*g);
+        rows(
+            &mut g,
+            leaves,
+            #[inline(always)]
+            |row, g| {
+                let projections = &inputs[0].f32()[row * width..][..width];
+                let reach = &inputs[1].f32()[row * leaves..][..leaves];
+                let trees = g.chunks_exact_mut(n).zip(reach.chunks_exact(n));
+                for ((g, reach), tree) in trees.zip(projections.chunks_exact(2 * n - 1)) {
+                    for ((g, reach), a) in g.iter_mut().zip(reach).zip(&tree[n - 1..]) {
+                        *g = a + ln(reach + EPSILON);
+                    }
                 }
-            }
-            let mut sum = 0.0;
-            for (g, reach) in g.iter_mut().zip(reach) {
-                if *reach != 0.0 {
-                    *g = (*g - largest).exp();
-                    sum += *g;
+                let mut largest = f32::NEG_INFINITY;
+                for (g, reach) in g.iter().zip(reach) {
+                    largest = if *reach != 0.0 && *g > largest {
+                        *g
+                    } else {
+                        largest
+                    };
                 }
-            }
-            for g in g {
-                *g /= sum;
-            }
-        });
+                let mut sum = 0.0;
+                for (g, reach) in g.iter_mut().zip(reach) {
+                    // What is not a number goes on into the weights.
+                    *g = if *reach == 0.0 {
+                        0.0
+                    } else {
+                        exp(*g - largest)
+                    };
+                }
+                for g in g.iter() {
+                    sum += g;
+                }
+                for g in g {
+                    *g /= sum;
+                }
+            },
+        );
         (Array::new(g, inputs[1].shape()), vec![])
     }
 
     fn backward(&self, pass: Pass<'_>) -> Vec<Option<Array>> {
-        let leaves = self.trees * self.experts;
-        let width = tree_width(self.trees, self.experts);
+        let (n, leaves) = (self.experts, self.trees * self.experts);
         let (g, dg) = (pass.saved[0].f32(), pass.dy.f32());
         // The softmax's slope, `ds = g (dg - Σ g dg)`, is at once the leaf projections' gradient and, divided by
         // `P + 1e-8`, the reach's.
         let mut scores = vec![0.0; g.len()];
-        rows(&mut scores, leaves, |row, ds| {
-            let (g, dg) = (&g[row * leaves..][..leaves], &dg[row * leaves..][..leaves]);
-            let mean: f32 = g.iter().zip(dg).map(|(g, dg)| g * dg).sum();
-            for ((ds, g), dg) in ds.iter_mut().zip(g).zip(dg) {
-                *ds = g * (dg - mean);
-            }
-        });
+        rows(
+            &mut scores,
+            leaves,
+            #[inline(always)]
+            |row, ds| {
+                let (g, dg) = (&g[row * leaves..][..leaves], &dg[row * leaves..][..leaves]);
+                let mean: f32 = g.iter().zip(dg).map(|(g, dg)| g * dg).sum();
+                for ((ds, g), dg) in ds.iter_mut().zip(g).zip(dg) {
+                    *ds = g * (dg - mean);
+                }
+            },
+        );
         let projections = pass.wanted[0].then(|| {
             let mut dx = vec![0.0; pass.inputs[0].f32().len()];
-            for (dx, ds) in dx.chunks_exact_mut(width).zip(scores.chunks_exact(leaves)) {
-                for (leaf, ds) in ds.iter().enumerate() {
-                    dx[self.leaf(leaf)] = *ds;
-                }
+            let trees = dx.chunks_exact_mut(2 * n - 1);
+            for (dx, ds) in trees.zip(scores.chunks_exact(n)) {
+                dx[n - 1..].copy_from_slice(ds);
             }
             Array::new(dx, pass.inputs[0].shape())
         });
@@ -298,13 +334,6 @@ impl Kernel for Softmax {
             Array::new(slopes.collect(), pass.inputs[1].shape())
         });
         vec![projections, reach]
-    }
-}
-
-impl Softmax {
-    /// Where a leaf's projection stands in its row.
-    fn leaf(&self, leaf: usize) -> usize {
-        leaf + (leaf / self.experts + 1) * (self.experts - 1)
     }
 }
 

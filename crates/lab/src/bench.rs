@@ -29,7 +29,8 @@ impl Bench {
     /// If there is none: a mistake in the bench itself.
     pub fn size(&self, name: &str) -> usize {
         let size = self.sizes.iter().find(|(known, _)| *known == name);
-        size.unwrap_or_else(|| panic!("bench {} has no size {name}", self.name)).1 as usize
+        size.unwrap_or_else(|| panic!("bench {} has no size {name}", self.name))
+            .1 as usize
     }
 }
 
@@ -67,7 +68,11 @@ impl Spread {
             0 => (sorted[middle - 1] + sorted[middle]) / 2.0,
             _ => sorted[middle],
         };
-        Self { median, least: sorted[0], most: sorted[sorted.len() - 1] }
+        Self {
+            median,
+            least: sorted[0],
+            most: sorted[sorted.len() - 1],
+        }
     }
 }
 
@@ -98,7 +103,11 @@ pub fn time(
         }
         let ours_ms = Spread::of(&ours);
         let peer_ms = (!theirs.is_empty()).then(|| Spread::of(&theirs));
-        let sizes: Vec<String> = bench.sizes.iter().map(|(n, s)| format!("{n} {s}")).collect();
+        let sizes: Vec<String> = bench
+            .sizes
+            .iter()
+            .map(|(n, s)| format!("{n} {s}"))
+            .collect();
         let timing = Timing {
             name: bench.name.into(),
             sizes: sizes.join(", "),
@@ -128,8 +137,10 @@ impl Peer {
     /// The interpreter or the script is not there.
     pub fn start(python: &Path, script: &Path) -> Result<Self> {
         if !script.is_file() {
-            return Err(Error::input(format!("there is no peer script {}", script.display()))
-                .help("run offprint bench in the repository, where bench/peers is"));
+            return Err(
+                Error::input(format!("there is no peer script {}", script.display()))
+                    .help("run offprint bench in the repository, where bench/peers is"),
+            );
         }
         let mut child = Command::new(python)
             .arg(script)
@@ -142,7 +153,11 @@ impl Peer {
             })?;
         let input = child.stdin.take().expect("piped above");
         let output = BufReader::new(child.stdout.take().expect("piped above"));
-        Ok(Self { child, input, output })
+        Ok(Self {
+            child,
+            input,
+            output,
+        })
     }
 
     fn seconds(&mut self, bench: &Bench, threads: usize) -> Result<f64> {

@@ -1,12 +1,7 @@
 //! What a trial goes on from after an interruption.
 
 use crate::error::{Error, Result};
-use burn::{
-    module::Module,
-    optim::ModuleOptimizer,
-    store::ModuleRecord,
-    tensor::Bytes,
-};
+use burn::{module::Module, optim::ModuleOptimizer, store::ModuleRecord, tensor::Bytes};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, HashMap};
@@ -40,7 +35,10 @@ impl Checkpoint {
     /// # Errors
     /// The module cannot be serialized.
     pub fn with_module<M: Module>(self, name: &str, module: M) -> Result<Self> {
-        let bytes = module.into_record().into_bytes().map_err(|e| broken(name, e))?;
+        let bytes = module
+            .into_record()
+            .into_bytes()
+            .map_err(|e| broken(name, e))?;
         Ok(self.with_bytes(name, bytes.to_vec()))
     }
 
@@ -132,7 +130,9 @@ impl Checkpoint {
         Ok(Self {
             step: whole("step")?,
             metrics_len: whole("metrics")?,
-            seconds: field("seconds")?.parse().map_err(|e| broken("seconds", e))?,
+            seconds: field("seconds")?
+                .parse()
+                .map_err(|e| broken("seconds", e))?,
             parts: file
                 .iter()
                 .map(|(name, view)| (name.to_string(), view.data().to_vec()))
@@ -187,7 +187,9 @@ mod tests {
         assert_eq!(restored, checkpoint);
         let fresh = LinearConfig::new(3, 2).init(&device);
         let mut resumed = restored.module("model", fresh).unwrap();
-        let mut optimizer = restored.optimizer("adam", AdamConfig::new().init()).unwrap();
+        let mut optimizer = restored
+            .optimizer("adam", AdamConfig::new().init())
+            .unwrap();
         for _ in 0..3 {
             resumed = step(resumed, &mut optimizer, &device);
         }
@@ -198,7 +200,11 @@ mod tests {
 
     #[test]
     fn damaged_bytes_are_errors() {
-        let bytes = Checkpoint::new(3).with_value("best", &1).unwrap().to_bytes().unwrap();
+        let bytes = Checkpoint::new(3)
+            .with_value("best", &1)
+            .unwrap()
+            .to_bytes()
+            .unwrap();
         for cut in 0..bytes.len() {
             assert!(Checkpoint::from_bytes(&bytes[..cut]).is_err());
         }

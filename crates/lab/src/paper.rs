@@ -78,7 +78,7 @@ pub enum Field {
 pub struct Part {
     /// The promise, a noun phrase.
     pub promise: &'static str,
-    /// Path of the item, `offprint::experts::Comet`, or the command that does it.
+    /// Path of the item below `offprint`, `experts::CometGate`, or the verb that does it.
     pub item: &'static str,
 }
 

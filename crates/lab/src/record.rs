@@ -197,13 +197,17 @@ fn has(arms: &[ArmRecord], metric: &str) -> bool {
 fn known_arm(work: &Work, name: &str) -> Result<Arm> {
     let arm = work.study.arms().iter().find(|arm| arm.name == name);
     arm.copied().ok_or_else(|| {
-        Error::run(format!("the store holds an arm \"{name}\" that the study no longer has"))
-            .help("run the study again")
+        Error::run(format!(
+            "the store holds an arm \"{name}\" that the study no longer has"
+        ))
+        .help("run the study again")
     })
 }
 
 fn trial(seed: u64, folder: &TrialFolder) -> Result<TrialRecord> {
-    let outcome = folder.outcome()?.unwrap_or_else(|| unreachable!("finished"));
+    let outcome = folder
+        .outcome()?
+        .unwrap_or_else(|| unreachable!("finished"));
     let mut curves: BTreeMap<String, Vec<(u64, f64)>> = BTreeMap::new();
     for Point { name, step, value } in folder.metrics()? {
         if value.is_finite() {

@@ -23,8 +23,12 @@ pub fn to_map<S: Settings>(settings: &S) -> SettingsMap {
 /// # Errors
 /// A value of the wrong kind, or out of its range.
 pub fn typed<S: Settings>(map: &SettingsMap) -> Result<S> {
-    let settings: S = serde_json::from_value(Value::Object(map.clone()))
-        .map_err(|error| Error::input(format!("settings: {error}")))?;
+    let settings: S =
+        serde_path_to_error::deserialize(Value::Object(map.clone())).map_err(|error| {
+            let key = error.path().to_string();
+            let value = map.get(&key).cloned().unwrap_or_default();
+            Error::input(format!("{key} = {value}, but: {}", error.inner()))
+        })?;
     settings
         .validate()
         .map_err(|invalid| Error::input(invalid.message))?;
@@ -62,14 +66,15 @@ impl Overrides {
     /// # Errors
     /// Not TOML, or a table where a value is wanted.
     pub fn toml(&mut self, text: &str, origin: &str) -> Result<()> {
-        let table: toml::Table = text
-            .parse()
-            .map_err(|error: toml::de::Error| Error::input(format!("{origin}: {}", error.message())).help(
-                error.span().map_or(String::new(), |span| {
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            Error::input(format!("{origin}: {}", error.message())).help(error.span().map_or(
+                String::new(),
+                |span| {
                     let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
                     format!("see line {line}")
-                }),
-            ))?;
+                },
+            ))
+        })?;
         for (key, value) in table {
             let value = serde_json::to_value(&value)
                 .map_err(|error| Error::input(format!("{origin}: {key}: {error}")))?;
@@ -200,7 +205,13 @@ mod tests {
 
     #[test]
     fn values_take_the_kind_of_the_default() {
-        let map = with(&["experts=1e2", "learning_rate=1", "gate=topk", "search=false"]).unwrap();
+        let map = with(&[
+            "experts=1e2",
+            "learning_rate=1",
+            "gate=topk",
+            "search=false",
+        ])
+        .unwrap();
         assert_eq!(
             Value::Object(map),
             json!({ "experts": 100, "learning_rate": 1.0, "gate": "topk", "search": false })
@@ -211,25 +222,47 @@ mod tests {
     #[test]
     fn wrong_values_name_the_setting_and_the_place() {
         for (assignment, message, help) in [
-            ("experts=1.5", "experts = 1.5, but it must be a whole number", "from --set experts=1.5"),
-            ("search=1", "search = 1, but it must be true or false", "from --set search=1"),
-            ("expert=4", "unknown setting \"expert\"", "did you mean experts?"),
+            (
+                "experts=1.5",
+                "experts = 1.5, but it must be a whole number",
+                "from --set experts=1.5",
+            ),
+            (
+                "search=1",
+                "search = 1, but it must be true or false",
+                "from --set search=1",
+            ),
+            (
+                "expert=4",
+                "unknown setting \"expert\"",
+                "did you mean experts?",
+            ),
             ("experts", "--set experts has no \"=\"", ""),
         ] {
             let error = with(&[assignment]).unwrap_err();
             assert!(error.to_string().contains(message), "{error}");
-            assert!(error.help_text().unwrap_or_default().contains(help), "{error:?}");
+            assert!(
+                error.help_text().unwrap_or_default().contains(help),
+                "{error:?}"
+            );
         }
     }
 
     #[test]
     fn toml_names_the_line() {
         let mut overrides = Overrides::default();
-        overrides.toml("experts = 4\n\nlearning_rate = 0.1\n", "a.toml").unwrap();
+        overrides
+            .toml("experts = 4\n\nlearning_rate = 0.1\n", "a.toml")
+            .unwrap();
         let mut map = defaults();
         overrides.apply(&mut map).unwrap();
-        assert_eq!((&map["experts"], &map["learning_rate"]), (&json!(4), &json!(0.1)));
-        let error = overrides.toml("experts = 4\nlearning_rate =\n", "b.toml").unwrap_err();
+        assert_eq!(
+            (&map["experts"], &map["learning_rate"]),
+            (&json!(4), &json!(0.1))
+        );
+        let error = overrides
+            .toml("experts = 4\nlearning_rate =\n", "b.toml")
+            .unwrap_err();
         assert!(error.to_string().starts_with("b.toml: "));
         assert_eq!(error.help_text(), Some("see line 2"));
         let mut unknown = Overrides::default();

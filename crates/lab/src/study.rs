@@ -8,6 +8,7 @@ use crate::{
     tune::Space,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::path::Path;
 
 /// How much a run may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +128,13 @@ pub trait Study: Sync {
     fn seeds(&self, budget: Budget) -> u64;
     /// How arms are tuned.
     fn tuning(&self) -> Tuning;
+    /// Checks that the data the settings ask for is there, before any trial starts.
+    ///
+    /// # Errors
+    /// Says what was looked for, and where.
+    fn check_data(&self, _settings: &Self::Settings, _data_dir: Option<&Path>) -> Result<()> {
+        Ok(())
+    }
     /// Runs one arm with one seed.
     ///
     /// # Errors
@@ -156,6 +164,11 @@ pub trait AnyStudy: Sync {
     /// # Errors
     /// Names the setting, its value and what is allowed.
     fn check(&self, settings: &SettingsMap) -> Result<()>;
+    /// See [`Study::check_data`].
+    ///
+    /// # Errors
+    /// See [`Study::check_data`].
+    fn check_data(&self, settings: &SettingsMap, data_dir: Option<&Path>) -> Result<()>;
     /// Runs one trial, inside its worker process.
     ///
     /// # Errors
@@ -187,6 +200,9 @@ impl<S: Study> AnyStudy for S {
     }
     fn check(&self, settings: &SettingsMap) -> Result<()> {
         settings::typed::<S::Settings>(settings).map(drop)
+    }
+    fn check_data(&self, settings: &SettingsMap, data_dir: Option<&Path>) -> Result<()> {
+        Study::check_data(self, &settings::typed(settings)?, data_dir)
     }
     fn run_trial(&self, context: TrialContext) -> Result<()> {
         let settings = settings::typed(context.settings())?;

@@ -65,7 +65,12 @@ impl Table {
     /// If it has not one cell a column: a mistake of the caller, not of its data.
     pub fn row<C: Into<Cell>>(&mut self, cells: impl IntoIterator<Item = C>) {
         let cells: Vec<Cell> = cells.into_iter().map(Into::into).collect();
-        assert_eq!(cells.len(), self.columns.len(), "cells in a row of {}", self.title);
+        assert_eq!(
+            cells.len(),
+            self.columns.len(),
+            "cells in a row of {}",
+            self.title
+        );
         self.rows.push(cells);
     }
 }

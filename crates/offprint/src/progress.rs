@@ -48,7 +48,11 @@ impl Watcher {
             Progress::Waiting { holder } => self.say(&format!(
                 "this study is in use by process {holder}; waiting for it to end (Ctrl-C leaves)"
             )),
-            Progress::Stage { name, trials, reused } => self.stage(name, trials, reused),
+            Progress::Stage {
+                name,
+                trials,
+                reused,
+            } => self.stage(name, trials, reused),
             Progress::Started { spec, resumed } => {
                 let verb = if resumed { "goes on" } else { "starts" };
                 self.line(&format!("{} {verb}", label(spec)));
@@ -56,7 +60,10 @@ impl Watcher {
                     arm.running.insert(spec.run, 0.0);
                 });
             }
-            Progress::Event { spec, event: Event::Progress { done, total } } => {
+            Progress::Event {
+                spec,
+                event: Event::Progress { done, total },
+            } => {
                 let share = *done as f64 / (*total).max(1) as f64;
                 self.arm(spec, |arm| {
                     arm.running.insert(spec.run, share);
@@ -83,9 +90,17 @@ impl Watcher {
     fn stage(&mut self, name: &str, trials: &[TrialSpec], reused: usize) {
         self.close();
         self.arms.clear();
-        let kept = if reused > 0 { format!(", {reused} kept from before") } else { String::new() };
+        let kept = if reused > 0 {
+            format!(", {reused} kept from before")
+        } else {
+            String::new()
+        };
         self.say(&format!("{name}: {} trials{kept}", trials.len()));
-        let width = trials.iter().map(|spec| spec.arm.chars().count()).max().unwrap_or(0);
+        let width = trials
+            .iter()
+            .map(|spec| spec.arm.chars().count())
+            .max()
+            .unwrap_or(0);
         for spec in trials {
             if let Some(arm) = self.arms.get_mut(&spec.arm) {
                 arm.trials += 1;
@@ -104,7 +119,13 @@ impl Watcher {
             let (running, values) = (BTreeMap::new(), Vec::new());
             self.arms.insert(
                 spec.arm.clone(),
-                Arm { bar, trials: 1, finished: 0, running, values },
+                Arm {
+                    bar,
+                    trials: 1,
+                    finished: 0,
+                    running,
+                    values,
+                },
             );
         }
         for arm in self.arms.values() {
@@ -119,7 +140,11 @@ impl Watcher {
             (Some(metric), Some(value)) => format!("{} {}", metric.label, number(*value)),
             _ => String::new(),
         };
-        self.line(&format!("{} done  {words}  {:.1} s", label(spec), outcome.seconds));
+        self.line(&format!(
+            "{} done  {words}  {:.1} s",
+            label(spec),
+            outcome.seconds
+        ));
         self.arm(spec, |arm| {
             arm.running.remove(&spec.run);
             arm.finished += 1;
@@ -162,7 +187,8 @@ impl Arm {
             (false, Some(metric)) => format!("{} {}", metric.label, number(mean)),
             _ => otherwise.into(),
         };
-        self.bar.set_message(format!("{}/{}  {words}", self.finished, self.trials));
+        self.bar
+            .set_message(format!("{}/{}  {words}", self.finished, self.trials));
     }
 }
 

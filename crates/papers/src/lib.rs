@@ -15,5 +15,8 @@ mod built {
 /// compute equal numbers on one machine.
 pub fn build(slug: &str) -> Build {
     let version = built::VERSIONS.iter().find(|(known, _)| *known == slug);
-    Build::here(version.map_or("none", |(_, version)| version), built::REVISION)
+    Build::here(
+        version.map_or("none", |(_, version)| version),
+        built::REVISION,
+    )
 }

@@ -55,12 +55,18 @@ pub struct Array {
 impl Array {
     /// A scalar.
     pub fn scalar(value: f64) -> Self {
-        Self { shape: Vec::new(), values: vec![value] }
+        Self {
+            shape: Vec::new(),
+            values: vec![value],
+        }
     }
 
     /// One row of numbers.
     pub fn row(values: Vec<f64>) -> Self {
-        Self { shape: vec![values.len()], values }
+        Self {
+            shape: vec![values.len()],
+            values,
+        }
     }
 
     /// Numbers in a shape, row by row.
@@ -69,7 +75,11 @@ impl Array {
     /// If the shape has another number of elements.
     pub fn new(shape: impl Into<Vec<usize>>, values: Vec<f64>) -> Self {
         let shape = shape.into();
-        assert_eq!(shape.iter().product::<usize>(), values.len(), "elements of {shape:?}");
+        assert_eq!(
+            shape.iter().product::<usize>(),
+            values.len(),
+            "elements of {shape:?}"
+        );
         Self { shape, values }
     }
 }
@@ -77,7 +87,10 @@ impl Array {
 impl<const D: usize> From<Tensor<D>> for Array {
     fn from(tensor: Tensor<D>) -> Self {
         let shape = tensor.dims().to_vec();
-        Self { shape, values: tensor.into_data().iter::<f64>().collect() }
+        Self {
+            shape,
+            values: tensor.into_data().iter::<f64>().collect(),
+        }
     }
 }
 
@@ -134,7 +147,8 @@ impl Case {
         };
         let tolerance = |name: &str| {
             let text = field(name)?;
-            text.parse().map_err(|_| bad(format!("{name} = \"{text}\", but it must be a number")))
+            text.parse()
+                .map_err(|_| bad(format!("{name} = \"{text}\", but it must be a number")))
         };
         let config = field("config")?;
         let mut tensors = BTreeMap::new();
@@ -221,7 +235,10 @@ impl Case {
     pub fn tensor<const D: usize>(&self, name: &str, device: &Device) -> Result<Tensor<D>> {
         let array = self.shaped::<D>(name)?;
         let values: Vec<f32> = array.values.iter().map(|&value| value as f32).collect();
-        Ok(Tensor::from_data(TensorData::new(values, array.shape.clone()), device))
+        Ok(Tensor::from_data(
+            TensorData::new(values, array.shape.clone()),
+            device,
+        ))
     }
 
     /// A tensor of whole numbers of the file on a device.
@@ -234,14 +251,19 @@ impl Case {
             return Err(bad(format!("{name} holds {value}, expected whole numbers")));
         }
         let values: Vec<i64> = array.values.iter().map(|&value| value as i64).collect();
-        Ok(Tensor::from_data(TensorData::new(values, array.shape.clone()), device))
+        Ok(Tensor::from_data(
+            TensorData::new(values, array.shape.clone()),
+            device,
+        ))
     }
 
     fn shaped<const D: usize>(&self, name: &str) -> Result<&Array> {
         let array = self.array(name)?;
         if array.shape.len() != D {
             let shape = &array.shape;
-            return Err(bad(format!("{name} has shape {shape:?}, expected {D} dimensions")));
+            return Err(bad(format!(
+                "{name} has shape {shape:?}, expected {D} dimensions"
+            )));
         }
         Ok(array)
     }
@@ -255,18 +277,28 @@ fn array(name: &str, view: &TensorView) -> Result<Array> {
         Dtype::I64 => {
             let whole: Vec<i64> = read(bytes, i64::from_le_bytes);
             if let Some(value) = whole.iter().find(|i| i.unsigned_abs() >= 1 << 53) {
-                return Err(bad(format!("{name} holds {value}, but |i| < 2^53 is allowed")));
+                return Err(bad(format!(
+                    "{name} holds {value}, but |i| < 2^53 is allowed"
+                )));
             }
             whole.into_iter().map(|i| i as f64).collect()
         }
         other => {
-            return Err(bad(format!("{name} is of type {other:?}, expected F32, F64 or I64")));
+            return Err(bad(format!(
+                "{name} is of type {other:?}, expected F32, F64 or I64"
+            )));
         }
     };
     if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-        return Err(bad(format!("{name} holds {} at element {index}", values[index])));
+        return Err(bad(format!(
+            "{name} holds {} at element {index}",
+            values[index]
+        )));
     }
-    Ok(Array { shape: view.shape().to_vec(), values })
+    Ok(Array {
+        shape: view.shape().to_vec(),
+        values,
+    })
 }
 
 fn read<const N: usize, T>(bytes: &[u8], convert: impl Fn([u8; N]) -> T) -> Vec<T> {

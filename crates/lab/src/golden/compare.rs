@@ -20,7 +20,11 @@ pub struct Largest {
 /// Compares all of a case's `out.*` and `grad.*` (or `out` of JSON) with what was computed; the largest error by its
 /// share of the tolerance, and why the case fails.
 pub fn compare(case: &Case, outputs: &Outputs) -> (Option<Largest>, Option<String>) {
-    let mut comparison = Comparison { case, largest: None, failure: None };
+    let mut comparison = Comparison {
+        case,
+        largest: None,
+        failure: None,
+    };
     for (name, expected) in &case.tensors {
         if !name.starts_with("out.") && !name.starts_with("grad.") {
             continue;
@@ -65,8 +69,16 @@ impl Comparison<'_> {
     fn number(&mut self, place: &str, ours: f64, expected: f64) {
         let absolute = (ours - expected).abs();
         let tolerance = self.case.atol + self.case.rtol * expected.abs();
-        let of_tolerance = if absolute == 0.0 { 0.0 } else { absolute / tolerance };
-        let relative = if absolute == 0.0 { 0.0 } else { absolute / expected.abs() };
+        let of_tolerance = if absolute == 0.0 {
+            0.0
+        } else {
+            absolute / tolerance
+        };
+        let relative = if absolute == 0.0 {
+            0.0
+        } else {
+            absolute / expected.abs()
+        };
         // A NaN, of ours, fails and is the largest.
         if of_tolerance > 1.0 || of_tolerance.is_nan() {
             self.fail(format!("{place} = {ours:e}, expected {expected:e}"));
@@ -74,7 +86,12 @@ impl Comparison<'_> {
         let larger = |l: &Largest| of_tolerance > l.of_tolerance || of_tolerance.is_nan();
         if self.largest.as_ref().is_none_or(larger) {
             let place = place.to_string();
-            self.largest = Some(Largest { place, absolute, relative, of_tolerance });
+            self.largest = Some(Largest {
+                place,
+                absolute,
+                relative,
+                of_tolerance,
+            });
         }
     }
 

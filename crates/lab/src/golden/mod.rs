@@ -110,11 +110,13 @@ fn check(verification: &mut Verification, papers: &[Paper]) -> Result<()> {
     verification.slug.clone_from(&case.method);
     verification.kind.clone_from(&case.kind);
     let paper = papers.iter().find(|paper| paper.slug == case.method);
-    let paper = paper.ok_or_else(|| {
-        Error::unknown("method", &case.method, papers.iter().map(|p| p.slug), "")
-    })?;
+    let paper = paper
+        .ok_or_else(|| Error::unknown("method", &case.method, papers.iter().map(|p| p.slug), ""))?;
     let work = paper.work.ok_or_else(|| {
-        Error::run(format!("{} is planned: nothing evaluates its cases yet", paper.slug))
+        Error::run(format!(
+            "{} is planned: nothing evaluates its cases yet",
+            paper.slug
+        ))
     })?;
     let method = work.golden.iter().find(|method| method.kind == case.kind);
     let method = method.ok_or_else(|| {

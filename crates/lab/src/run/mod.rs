@@ -41,15 +41,28 @@ pub enum Progress<'a> {
     /// Another program (its process number) holds the study; this one waits.
     Waiting { holder: &'a str },
     /// A stage begins: these trials are wanted, of which some are in the store already.
-    Stage { name: &'a str, trials: &'a [TrialSpec], reused: usize },
+    Stage {
+        name: &'a str,
+        trials: &'a [TrialSpec],
+        reused: usize,
+    },
     /// A trial starts, or goes on from its checkpoint.
     Started { spec: &'a TrialSpec, resumed: bool },
     /// A trial says how far it is, or reports a metric.
-    Event { spec: &'a TrialSpec, event: &'a Event },
+    Event {
+        spec: &'a TrialSpec,
+        event: &'a Event,
+    },
     /// A trial has finished, now or earlier.
-    Finished { spec: &'a TrialSpec, outcome: &'a Outcome },
+    Finished {
+        spec: &'a TrialSpec,
+        outcome: &'a Outcome,
+    },
     /// A trial has failed.
-    Failed { spec: &'a TrialSpec, message: &'a str },
+    Failed {
+        spec: &'a TrialSpec,
+        message: &'a str,
+    },
 }
 
 /// Runs what a plan wants and the store lacks: first the tuning trials, then, with the settings they chose, the seeds.
@@ -78,8 +91,10 @@ pub fn run(
     failed.extend(stage("seeds", plan.specs(), store, options, stop, watch)?);
     match failed.first() {
         None => Ok(()),
-        Some(first) => Err(Error::run(format!("{} of the trials failed: {first}", failed.len()))
-            .help("the others are kept; the same command tries the failed ones again")),
+        Some(first) => Err(
+            Error::run(format!("{} of the trials failed: {first}", failed.len()))
+                .help("the others are kept; the same command tries the failed ones again"),
+        ),
     }
 }
 
@@ -103,10 +118,17 @@ fn stage(
         }
     }
     let reused = finished.len();
-    watch(Progress::Stage { name, trials: &specs, reused });
+    watch(Progress::Stage {
+        name,
+        trials: &specs,
+        reused,
+    });
     for (index, folder) in &finished {
         if let Some(outcome) = folder.outcome()? {
-            watch(Progress::Finished { spec: &specs[*index], outcome: &outcome });
+            watch(Progress::Finished {
+                spec: &specs[*index],
+                outcome: &outcome,
+            });
         }
     }
     let mut done = reused;
@@ -134,10 +156,15 @@ fn stage(
         if workers.is_empty() {
             return Ok(failed);
         }
-        let Some((index, message)) = next(&receiver) else { continue };
+        let Some((index, message)) = next(&receiver) else {
+            continue;
+        };
         let spec = &specs[index];
         match message {
-            Message::Event(event) => watch(Progress::Event { spec, event: &event }),
+            Message::Event(event) => watch(Progress::Event {
+                spec,
+                event: &event,
+            }),
             Message::Ended => {
                 let place = workers.iter().position(|(other, _)| *other == index);
                 let (_, worker) = workers.remove(place.expect("only running workers speak"));
@@ -145,11 +172,17 @@ fn stage(
                 match folder(spec).outcome()? {
                     Some(outcome) if failure.is_none() => {
                         done += 1;
-                        watch(Progress::Finished { spec, outcome: &outcome });
+                        watch(Progress::Finished {
+                            spec,
+                            outcome: &outcome,
+                        });
                     }
                     _ => {
                         let message = failure.unwrap_or_else(|| "it left no outcome".into());
-                        watch(Progress::Failed { spec, message: &message });
+                        watch(Progress::Failed {
+                            spec,
+                            message: &message,
+                        });
                         failed.push(format!("{}/{}: {message}", spec.arm, spec.run.folder()));
                     }
                 }

@@ -106,7 +106,9 @@ impl Plan {
         };
         let seeds = request.seeds.unwrap_or_else(|| study.seeds(budget));
         if seeds == 0 || seeds > 1000 {
-            return Err(Error::input(format!("--seeds {seeds}, but it must be 1 to 1000")));
+            return Err(Error::input(format!(
+                "--seeds {seeds}, but it must be 1 to 1000"
+            )));
         }
         let mut settings = study.defaults(budget);
         request.overrides.apply(&mut settings)?;
@@ -114,7 +116,10 @@ impl Plan {
         for key in request.overrides.keys() {
             fixed.insert(key.to_string(), settings[key].clone());
         }
-        study.check(&settings).map_err(|e| request.overrides.explain(e))?;
+        study
+            .check(&settings)
+            .map_err(|e| request.overrides.explain(e))?;
+        study.check_data(&settings, request.data_dir.as_deref())?;
         let tuning = study.tuning();
         tuning.space.check(&known, &settings)?;
         let chosen = match (budget, tuning.chosen) {
@@ -126,7 +131,11 @@ impl Plan {
             budget,
             arms: Vec::new(),
             seeds: (0..seeds).collect(),
-            tuning_trials: if budget == Budget::Full { tuning.trials as u64 } else { 0 },
+            tuning_trials: if budget == Budget::Full {
+                tuning.trials as u64
+            } else {
+                0
+            },
             settings,
             fixed,
             data_dir: request.data_dir.clone(),
@@ -155,7 +164,10 @@ impl Plan {
     }
 
     pub(super) fn save(&self, store: &Store) -> Result<()> {
-        write_json(&store.study(&self.slug, self.budget).join("plan.json"), self)
+        write_json(
+            &store.study(&self.slug, self.budget).join("plan.json"),
+            self,
+        )
     }
 
     /// What one trial of an arm is.
@@ -181,7 +193,11 @@ impl Plan {
 
     /// The trials that the report compares.
     pub fn specs(&self) -> Vec<TrialSpec> {
-        let seeds = |arm| self.seeds.iter().map(move |&seed| self.spec(arm, Run::Seed(seed)));
+        let seeds = |arm| {
+            self.seeds
+                .iter()
+                .map(move |&seed| self.spec(arm, Run::Seed(seed)))
+        };
         self.arms.iter().flat_map(seeds).collect()
     }
 
@@ -227,7 +243,10 @@ impl Plan {
         store: &Store,
     ) -> Result<TuningOutcome> {
         let tuning = work.study.tuning();
-        let mut outcome = TuningOutcome { trials: Vec::new(), seconds: 0.0 };
+        let mut outcome = TuningOutcome {
+            trials: Vec::new(),
+            seconds: 0.0,
+        };
         for index in 0..self.tuning_trials {
             let spec = self.tuning_spec(work, arm, index)?;
             let folder = store.trial(&spec.slug, spec.budget, &spec.arm, spec.run);
@@ -268,7 +287,10 @@ impl Plan {
 
     /// The settings that tuning chose, as they are committed beside a report.
     pub fn tuned(&self) -> Tuned {
-        let arms = self.arms.iter().map(|arm| (arm.name.clone(), arm.tuned.clone()));
+        let arms = self
+            .arms
+            .iter()
+            .map(|arm| (arm.name.clone(), arm.tuned.clone()));
         Tuned {
             revision: self.build.revision.clone(),
             trials: self.tuning_trials,
@@ -302,10 +324,12 @@ fn today() -> String {
 /// The processor and system, in words.
 fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(1, |count| count.get());
-    let processor = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("model name"))?;
-        Some(line.split_once(':')?.1.trim().to_string())
-    });
+    let processor = std::fs::read_to_string("/proc/cpuinfo")
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("model name"))?;
+            Some(line.split_once(':')?.1.trim().to_string())
+        });
     let processor = processor.unwrap_or_else(|| std::env::consts::ARCH.into());
     format!("{processor}, {cores} cores, {}", std::env::consts::OS)
 }

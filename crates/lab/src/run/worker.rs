@@ -53,7 +53,10 @@ impl Worker {
         let output = child.stdout.take().expect("piped above");
         let mail = mail.clone();
         std::thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(std::io::Result::ok) {
+            for line in BufReader::new(output)
+                .lines()
+                .map_while(std::io::Result::ok)
+            {
                 // Other output, of a library that prints, is not for us.
                 if let Ok(event) = serde_json::from_str(&line)
                     && mail.send((index, Message::Event(event))).is_err()
@@ -83,7 +86,9 @@ impl Worker {
     fn last_words(&self) -> Option<String> {
         let log = std::fs::read_to_string(self.folder.file("worker.log")).ok()?;
         let mut lines = log.lines().map(str::trim).filter(|line| !line.is_empty());
-        let panic = lines.clone().skip_while(|line| !line.contains("panicked at"));
+        let panic = lines
+            .clone()
+            .skip_while(|line| !line.contains("panicked at"));
         let line = panic.take(2).last().or_else(|| lines.next_back())?;
         Some(line.strip_prefix("error: ").unwrap_or(line).to_string())
     }
@@ -113,7 +118,10 @@ pub fn work(
     if attached {
         std::thread::spawn(|| {
             let mut byte = [0];
-            while std::io::stdin().read(&mut byte).is_ok_and(|count| count > 0) {}
+            while std::io::stdin()
+                .read(&mut byte)
+                .is_ok_and(|count| count > 0)
+            {}
             std::process::exit(1);
         });
     }

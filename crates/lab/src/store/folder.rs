@@ -165,4 +165,3 @@ pub fn parse_metrics(bytes: &[u8]) -> std::result::Result<Vec<Point>, String> {
     }
     Ok(points)
 }
-

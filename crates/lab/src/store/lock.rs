@@ -46,4 +46,3 @@ impl Lock {
         Ok(Self { _file: file })
     }
 }
-

@@ -217,6 +217,5 @@ fn folders(path: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-
 #[cfg(test)]
 mod tests;

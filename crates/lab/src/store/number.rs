@@ -63,7 +63,9 @@ pub mod map {
         deserializer: D,
     ) -> Result<BTreeMap<String, f64>, D::Error> {
         let map = BTreeMap::<String, Number>::deserialize(deserializer)?;
-        Ok(map.into_iter().map(|(name, Number(value))| (name, value)).collect())
+        Ok(map
+            .into_iter()
+            .map(|(name, Number(value))| (name, value))
+            .collect())
     }
 }
-

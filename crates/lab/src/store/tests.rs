@@ -35,9 +35,16 @@ fn a_trial_is_fresh_begun_finished_and_fresh_again_for_other_settings() {
     write_json(&trial.file("outcome.json"), &outcome(0.5)).unwrap();
     assert_eq!(trial.state(&wanted), State::Finished);
     // Where it was computed does not matter, what computed it does.
-    let elsewhere = TrialSpec { machine: "there".into(), revision: "def".into(), ..spec(3) };
+    let elsewhere = TrialSpec {
+        machine: "there".into(),
+        revision: "def".into(),
+        ..spec(3)
+    };
     assert_eq!(trial.state(&elsewhere), State::Finished);
-    let newer = TrialSpec { version: "v2".into(), ..spec(3) };
+    let newer = TrialSpec {
+        version: "v2".into(),
+        ..spec(3)
+    };
     assert_eq!(trial.state(&newer), State::Fresh);
     let mut other = spec(3);
     other.settings.insert("k".into(), json!(4));
@@ -52,10 +59,16 @@ fn lists_what_is_there_and_leaves_foreign_folders_alone() {
     let store = Store::new(folder.path());
     assert!(store.studies().unwrap().is_empty());
     for run in [Run::Seed(10), Run::Seed(2), Run::Tune(0)] {
-        store.trial("comet", Budget::Quick, "topk+", run).begin(&spec(2)).unwrap();
+        store
+            .trial("comet", Budget::Quick, "topk+", run)
+            .begin(&spec(2))
+            .unwrap();
     }
     fs::create_dir_all(folder.path().join("comet/quick/topk+/notes")).unwrap();
-    assert_eq!(store.studies().unwrap(), [("comet".to_string(), Budget::Quick)]);
+    assert_eq!(
+        store.studies().unwrap(),
+        [("comet".to_string(), Budget::Quick)]
+    );
     let trials = store.trials("comet", Budget::Quick).unwrap();
     let runs: Vec<Run> = trials.iter().map(|(_, run, _)| *run).collect();
     assert_eq!(runs, [Run::Seed(2), Run::Seed(10), Run::Tune(0)]);
@@ -78,7 +91,11 @@ fn a_torn_last_line_is_that_of_a_running_trial() {
         let lines = whole[..cut].iter().filter(|&&byte| byte == b'\n').count();
         assert_eq!(parse_metrics(&whole[..cut]).unwrap().len(), lines);
     }
-    assert!(parse_metrics(b"loss 0.5\n").unwrap_err().starts_with("line 1: "));
+    assert!(
+        parse_metrics(b"loss 0.5\n")
+            .unwrap_err()
+            .starts_with("line 1: ")
+    );
 }
 
 #[test]
@@ -87,7 +104,13 @@ fn damaged_files_are_errors_and_the_trial_runs_again() {
     let trial = TrialFolder::new(folder.path().join("t"));
     trial.begin(&spec(0)).unwrap();
     fs::write(trial.file("outcome.json"), "{\"metrics\":").unwrap();
-    assert!(trial.outcome().unwrap_err().to_string().contains("is damaged"));
+    assert!(
+        trial
+            .outcome()
+            .unwrap_err()
+            .to_string()
+            .contains("is damaged")
+    );
     assert_eq!(trial.state(&spec(0)), State::Begun);
     fs::write(trial.file("trial.json"), "{}").unwrap();
     assert_eq!(trial.state(&spec(0)), State::Fresh);
@@ -97,7 +120,9 @@ fn damaged_files_are_errors_and_the_trial_runs_again() {
 fn the_second_holder_is_told_and_waits() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::new(folder.path());
-    let first = store.lock("comet", Budget::Quick, |_| panic!("nobody has it")).unwrap();
+    let first = store
+        .lock("comet", Budget::Quick, |_| panic!("nobody has it"))
+        .unwrap();
     let (sender, receiver) = std::sync::mpsc::channel();
     let second = std::thread::spawn(move || {
         let told = sender.clone();
@@ -108,7 +133,11 @@ fn the_second_holder_is_told_and_waits() {
         sender.send("taken".into()).unwrap();
     });
     assert_eq!(receiver.recv().unwrap(), std::process::id().to_string());
-    assert!(receiver.recv_timeout(std::time::Duration::from_millis(100)).is_err());
+    assert!(
+        receiver
+            .recv_timeout(std::time::Duration::from_millis(100))
+            .is_err()
+    );
     drop(first);
     assert_eq!(receiver.recv().unwrap(), "taken");
     second.join().unwrap();

@@ -12,7 +12,9 @@ use offprint_papers::catalogue::catalogue;
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
-#[command(after_help = "Examples:\n  offprint bench comet\n  offprint bench comet --peer path/to/python --write")]
+#[command(
+    after_help = "Examples:\n  offprint bench comet\n  offprint bench comet --peer path/to/python --write"
+)]
 pub struct BenchArgs {
     /// A paper; all that run where absent.
     slug: Option<String>,
@@ -47,16 +49,30 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
         .map_err(|e| Error::run(format!("cannot make {} threads: {e}", args.threads)))?;
     let slugs: Vec<&str> = match &args.slug {
         Some(slug) => vec![slug],
-        None => catalogue().iter().filter(|p| p.work.is_some()).map(|p| p.slug).collect(),
+        None => catalogue()
+            .iter()
+            .filter(|p| p.work.is_some())
+            .map(|p| p.slug)
+            .collect(),
     };
     let mut all = Vec::new();
     for slug in slugs {
         let (paper, work) = running(slug)?;
         let script = Path::new("bench/peers").join(format!("{slug}.py"));
-        let peer = args.peer.as_ref().map(|python| Peer::start(python, &script)).transpose()?;
-        let timings = time(&(work.benches)(), peer, args.threads, args.repeats, |timing| {
-            eprintln!("{slug} {}: {}", timing.name, spread(&timing.ours_ms));
-        })?;
+        let peer = args
+            .peer
+            .as_ref()
+            .map(|python| Peer::start(python, &script))
+            .transpose()?;
+        let timings = time(
+            &(work.benches)(),
+            peer,
+            args.threads,
+            args.repeats,
+            |timing| {
+                eprintln!("{slug} {}: {}", timing.name, spread(&timing.ours_ms));
+            },
+        )?;
         if args.write {
             write(paper.slug, &timings, args.repeats)?;
         }
@@ -72,7 +88,10 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
 }
 
 fn spread(spread: &Spread) -> String {
-    format!("{:.2} ms [{:.2}, {:.2}]", spread.median, spread.least, spread.most)
+    format!(
+        "{:.2} ms [{:.2}, {:.2}]",
+        spread.median, spread.least, spread.most
+    )
 }
 
 fn cells(timing: &Timing) -> [String; 5] {
@@ -80,7 +99,9 @@ fn cells(timing: &Timing) -> [String; 5] {
         timing.name.clone(),
         spread(&timing.ours_ms),
         timing.peer_ms.as_ref().map_or("–".into(), spread),
-        timing.ratio.map_or("–".into(), |ratio| format!("{ratio:.2}")),
+        timing
+            .ratio
+            .map_or("–".into(), |ratio| format!("{ratio:.2}")),
         format!("≤ {}", timing.bar),
     ]
 }
@@ -92,7 +113,10 @@ fn table(timings: &[Timing]) -> String {
     rows.extend(timings.iter().map(|timing| cells(timing).to_vec()));
     let mut text = columns(&rows, 1);
     for timing in timings {
-        text += &format!("  {}: {}; {} threads\n", timing.name, timing.sizes, timing.threads);
+        text += &format!(
+            "  {}: {}; {} threads\n",
+            timing.name, timing.sizes, timing.threads
+        );
     }
     text
 }
@@ -101,14 +125,19 @@ fn table(timings: &[Timing]) -> String {
 fn write(slug: &str, timings: &[Timing], repeats: usize) -> Result<()> {
     let path = Path::new("PERFORMANCE.md");
     let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
-    let (open, close) = (format!("<!-- bench {slug} -->"), format!("<!-- /bench {slug} -->"));
+    let (open, close) = (
+        format!("<!-- bench {slug} -->"),
+        format!("<!-- /bench {slug} -->"),
+    );
     let place = text.split_once(&open).and_then(|(before, rest)| {
         let (_, after) = rest.split_once(&close)?;
         Some((before, after))
     });
     let Some((before, after)) = place else {
-        return Err(Error::input(format!("PERFORMANCE.md has no marks {open} and {close}"))
-            .help("add both where the table belongs"));
+        return Err(
+            Error::input(format!("PERFORMANCE.md has no marks {open} and {close}"))
+                .help("add both where the table belongs"),
+        );
     };
     let row = |cells: [String; 5]| format!("| {} |\n", cells.join(" | "));
     let mut table = row(HEADING.map(String::from)) + "|---|---:|---:|---:|---:|\n";

@@ -7,7 +7,9 @@ use offprint_lab::{error::Result, table::columns};
 use serde_json::json;
 
 #[derive(Args)]
-#[command(after_help = "Example:\n  offprint data\n\nYour own data sets: --data-dir of offprint run.")]
+#[command(
+    after_help = "Example:\n  offprint data\n\nYour own data sets: --data-dir of offprint run."
+)]
 pub struct DataArgs {
     /// Print one JSON document.
     #[arg(long)]
@@ -31,20 +33,19 @@ pub fn data(args: &DataArgs) -> Result<()> {
             .collect();
         return print_json(&entries);
     }
-    let mut rows = vec![["set", "rows", "kB", "source", "licence"].map(String::from).to_vec()];
+    let mut rows = vec![["set", "rows", "kB", "licence"].map(String::from).to_vec()];
     for set in sets() {
         rows.push(vec![
             set.name.into(),
             set.rows.to_string(),
             (set.bytes / 1000).to_string(),
-            set.source.replace("Debian opencv-doc 4.6.0+dfsg-12", "Debian opencv-doc 4.6.0"),
-            set.license.split(',').next().unwrap_or_default().into(),
+            set.license.into(),
         ]);
     }
-    let mut text = columns(&rows, 1).lines().map(str::to_string).collect::<Vec<_>>().join("\n");
-    text.push_str("\n\n");
+    let mut text = columns(&rows, 1) + "\n";
     for set in sets() {
-        text += &format!(" {:<15}{}\n", set.name, wrap(set.what, 79, 16));
+        let about = format!("{}; from {}", set.what, set.source);
+        text += &format!(" {:<15}{}\n", set.name, wrap(&about, 79, 16));
     }
     print(&text);
     print(" (*) from general knowledge, not printed inside the package\n");

@@ -19,7 +19,10 @@ pub struct ErrataArgs {
 pub fn errata(args: &ErrataArgs) -> Result<()> {
     let papers: Vec<&Paper> = match &args.slug {
         Some(slug) => vec![paper(slug)?],
-        None => catalogue().iter().filter(|paper| paper.work.is_some()).collect(),
+        None => catalogue()
+            .iter()
+            .filter(|paper| paper.work.is_some())
+            .collect(),
     };
     if args.json {
         let entries: Vec<_> = papers
@@ -30,13 +33,22 @@ pub fn errata(args: &ErrataArgs) -> Result<()> {
     }
     for paper in papers {
         let Some(work) = paper.work else {
-            print(&format!("{}: planned; its code has not been read closely yet\n", paper.slug));
+            print(&format!(
+                "{}: planned; its code has not been read closely yet\n",
+                paper.slug
+            ));
             continue;
         };
-        let code = work.reference.map_or("no released code".into(), |reference| {
-            format!("{}@{}", reference.repository, reference.commit)
-        });
-        print(&format!("{}  {} errata · {code}\n", paper.slug, work.errata.len()));
+        let code = work
+            .reference
+            .map_or("no released code".into(), |reference| {
+                format!("{}@{}", reference.repository, reference.commit)
+            });
+        print(&format!(
+            "{}  {} errata · {code}\n",
+            paper.slug,
+            work.errata.len()
+        ));
         for (index, erratum) in work.errata.iter().enumerate() {
             print(&format!(
                 "\n {:2}  {}\n     at    {}\n     ours  {}\n",

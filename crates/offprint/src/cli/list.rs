@@ -11,7 +11,9 @@ use offprint_papers::catalogue::{self, catalogue};
 use serde_json::{Value, json};
 
 #[derive(Args)]
-#[command(after_help = "Examples:\n  offprint list --field experts\n  offprint list --status runs --json")]
+#[command(
+    after_help = "Examples:\n  offprint list --field experts\n  offprint list --status runs --json"
+)]
 pub struct ListArgs {
     /// Order of the list.
     #[arg(long, value_enum, default_value = "title")]
@@ -59,11 +61,20 @@ pub fn list(args: &ListArgs) -> Result<()> {
         && !fields.contains(wanted)
     {
         let list = format!("all fields: {}", fields.join(", "));
-        return Err(Error::unknown("field", wanted, fields.iter().map(String::as_str), &list));
+        return Err(Error::unknown(
+            "field",
+            wanted,
+            fields.iter().map(String::as_str),
+            &list,
+        ));
     }
     let mut papers: Vec<&Paper> = catalogue()
         .iter()
-        .filter(|paper| args.field.as_ref().is_none_or(|wanted| *wanted == field(paper.field)))
+        .filter(|paper| {
+            args.field
+                .as_ref()
+                .is_none_or(|wanted| *wanted == field(paper.field))
+        })
         .filter(|paper| args.status.is_none_or(|wanted| wanted == status(paper)))
         .collect();
     match args.sort {
@@ -85,9 +96,15 @@ pub fn list(args: &ListArgs) -> Result<()> {
 
 pub fn search(args: &SearchArgs) -> Result<()> {
     let words: Vec<&str> = args.words.iter().map(String::as_str).collect();
-    let papers: Vec<&Paper> = catalogue::search(&words).iter().map(|hit| hit.paper).collect();
+    let papers: Vec<&Paper> = catalogue::search(&words)
+        .iter()
+        .map(|hit| hit.paper)
+        .collect();
     if papers.is_empty() && !args.json {
-        print(&format!("No paper has {}. All papers: offprint list\n", args.words.join(", ")));
+        print(&format!(
+            "No paper has {}. All papers: offprint list\n",
+            args.words.join(", ")
+        ));
         return Ok(());
     }
     show(&papers, args.json)
@@ -98,7 +115,11 @@ fn show(papers: &[&Paper], json: bool) -> Result<()> {
         return print_json(&papers.iter().map(|paper| entry(paper)).collect::<Vec<_>>());
     }
     let mut rows = vec![["slug", "title", "year", "runs"].map(String::from).to_vec()];
-    let width = papers.iter().map(|paper| paper.slug.len()).max().unwrap_or(0);
+    let width = papers
+        .iter()
+        .map(|paper| paper.slug.len())
+        .max()
+        .unwrap_or(0);
     for paper in papers {
         let state = match paper.work {
             Some(work) => format!("✓ {} claims", work.study.claims().len()),
@@ -138,7 +159,10 @@ fn status(paper: &Paper) -> Status {
 
 /// A field as it is written on the command line.
 fn field(field: Field) -> String {
-    serde_json::to_value(field).ok().and_then(|v| v.as_str().map(String::from)).unwrap_or_default()
+    serde_json::to_value(field)
+        .ok()
+        .and_then(|v| v.as_str().map(String::from))
+        .unwrap_or_default()
 }
 
 fn shorten(text: &str, width: usize) -> String {

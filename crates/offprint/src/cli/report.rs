@@ -13,7 +13,9 @@ use offprint_lab::{
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
-#[command(after_help = "Examples:\n  offprint report comet\n  offprint report comet --html comet.html")]
+#[command(
+    after_help = "Examples:\n  offprint report comet\n  offprint report comet --html comet.html"
+)]
 pub struct ReportArgs {
     /// The paper.
     slug: String,

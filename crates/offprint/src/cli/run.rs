@@ -89,8 +89,11 @@ pub fn run(args: &RunArgs) -> Result<()> {
         Some(jobs) => jobs,
         None => std::thread::available_parallelism().map_or(1, |count| count.get()),
     };
-    let program = std::env::current_exe()
-        .map_err(|e| Error::run(format!("cannot find the program to start workers with: {e}")))?;
+    let program = std::env::current_exe().map_err(|e| {
+        Error::run(format!(
+            "cannot find the program to start workers with: {e}"
+        ))
+    })?;
     let options = Options {
         jobs,
         fresh: args.fresh,
@@ -119,7 +122,10 @@ pub fn run(args: &RunArgs) -> Result<()> {
         watcher.see(progress);
     });
     watcher.close();
-    if ran.as_ref().is_err_and(|error| error.fault() != offprint_lab::error::Fault::Run) {
+    if ran
+        .as_ref()
+        .is_err_and(|error| error.fault() != offprint_lab::error::Fault::Run)
+    {
         return ran;
     }
     // Where trials failed, the others are reported all the same.
@@ -137,8 +143,11 @@ pub fn run(args: &RunArgs) -> Result<()> {
 
 /// The time between checkpoints.
 pub fn checkpoint_interval(seconds: f64) -> Result<Duration> {
-    Duration::try_from_secs_f64(seconds)
-        .map_err(|_| Error::input(format!("--checkpoint-seconds {seconds}, but it must be 0 or more")))
+    Duration::try_from_secs_f64(seconds).map_err(|_| {
+        Error::input(format!(
+            "--checkpoint-seconds {seconds}, but it must be 0 or more"
+        ))
+    })
 }
 
 /// A worker has the folder of its own trial, so a path must not depend on where it runs.

@@ -67,7 +67,11 @@ pub fn runs(args: &RunsArgs) -> Result<()> {
         ));
         return Ok(());
     }
-    let mut rows = vec![["paper", "budget", "finished", "begun", "MB", "folder"].map(String::from).to_vec()];
+    let mut rows = vec![
+        ["paper", "budget", "finished", "begun", "MB", "folder"]
+            .map(String::from)
+            .to_vec(),
+    ];
     for entry in &entries {
         rows.push(vec![
             entry.slug.clone(),
@@ -87,7 +91,12 @@ fn delete(store: &Store, what: &str) -> Result<()> {
         Some((slug, "quick")) => (slug, vec![Budget::Quick]),
         Some((slug, "full")) => (slug, vec![Budget::Full]),
         Some((_, budget)) => {
-            return Err(Error::unknown("budget", budget, ["quick", "full"], "quick or full"));
+            return Err(Error::unknown(
+                "budget",
+                budget,
+                ["quick", "full"],
+                "quick or full",
+            ));
         }
         None => (what, vec![Budget::Quick, Budget::Full]),
     };
@@ -100,22 +109,29 @@ fn delete(store: &Store, what: &str) -> Result<()> {
         }
         // Held until the folder is gone: no run may be writing into it.
         let _lock = store.lock(slug, budget, |holder| {
-            eprintln!("{} is in use by process {holder}; waiting for it to end", folder.display());
+            eprintln!(
+                "{} is in use by process {holder}; waiting for it to end",
+                folder.display()
+            );
         })?;
         std::fs::remove_dir_all(&folder).map_err(|e| Error::io("remove", &folder, e))?;
         print(&format!("deleted {}\n", folder.display()));
         deleted += 1;
     }
     match deleted {
-        0 => Err(Error::input(format!("no runs of {what} in {}", store.root().display()))
-            .help("what there is: offprint runs")),
+        0 => Err(
+            Error::input(format!("no runs of {what} in {}", store.root().display()))
+                .help("what there is: offprint runs"),
+        ),
         _ => Ok(()),
     }
 }
 
 /// Bytes of all files below a folder; what cannot be read counts as nothing.
 fn size(folder: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return 0;
+    };
     entries
         .flatten()
         .map(|entry| match entry.metadata() {

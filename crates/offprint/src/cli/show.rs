@@ -26,31 +26,35 @@ pub fn show(args: &ShowArgs) -> Result<()> {
     let mut text = head(paper);
     match paper.work {
         Some(work) => text += &body(paper, work)?,
-        None => text += "\n Status       planned: it does not run yet. Papers that do: offprint list --status runs\n",
+        None => {
+            text += &item("Summary", paper.summary);
+            text += "\n Status       planned: it does not run yet\n";
+            text += "              papers that do: offprint list --status runs\n";
+        }
     }
     print(&text);
     Ok(())
 }
 
 fn head(paper: &Paper) -> String {
-    let code = paper.work.and_then(|work| work.reference).map_or(String::new(), |reference| {
-        format!(
-            " · code {}@{} ({})",
-            reference.repository, reference.commit, reference.language
-        )
-    });
-    let arxiv = paper.arxiv.map_or("no arXiv id".into(), |id| format!("arXiv {id}"));
+    let code = paper
+        .work
+        .and_then(|work| work.reference)
+        .map_or(String::new(), |reference| {
+            format!(
+                " · code {}@{} ({})",
+                reference.repository, reference.commit, reference.language
+            )
+        });
+    let arxiv = paper
+        .arxiv
+        .map_or("no arXiv id".into(), |id| format!("arXiv {id}"));
     let authors = match paper.authors {
         1 => "1 author".into(),
         count => format!("{count} authors"),
     };
     let facts = format!("{arxiv} · {} · {authors}{code}", paper.date);
-    format!(
-        "{}\n{}\n\n{}\n",
-        wrap(&format!("{}  {}", paper.slug.to_uppercase(), paper.title), 79, 0),
-        wrap(&facts, 79, 0),
-        item("Summary", paper.summary)
-    )
+    format!("{}\n{}\n\n", wrap(paper.title, 79, 0), wrap(&facts, 79, 0))
 }
 
 fn body(paper: &Paper, work: &Work) -> Result<String> {
@@ -61,21 +65,68 @@ fn body(paper: &Paper, work: &Work) -> Result<String> {
     };
     line("What it does", work.what_it_does);
     line("In one line", work.equation);
+    let wide = work
+        .parts
+        .iter()
+        .map(|part| part.promise.chars().count())
+        .max()
+        .unwrap_or(0);
     for (index, part) in work.parts.iter().enumerate() {
         let label = if index == 0 { "Parts" } else { "" };
-        line(label, &format!("{} → {}", part.promise, part.item));
+        // Aligned by hand: the promises in one column, the items in the next.
+        text += &format!(" {label:<13}{:<wide$}  {}\n", part.promise, part.item);
     }
-    for (index, claim) in work.study.claims().iter().enumerate() {
-        line(if index == 0 { "Claims" } else { "" }, &claim.to_string());
+    let mut line = |label: &str, value: &str| {
+        text += &item(label, value);
+        text.push('\n');
+    };
+    let claims: Vec<String> = work
+        .study
+        .claims()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let wide = claims
+        .iter()
+        .map(|claim| claim.chars().count())
+        .filter(|&w| w < 34)
+        .max();
+    let wide = wide.unwrap_or(0);
+    // Two claims a line where both are short.
+    let mut rest = claims.as_slice();
+    let mut label = "Claims";
+    while let [first, others @ ..] = rest {
+        rest = others;
+        let mut text = first.clone();
+        if let [second, others @ ..] = rest
+            && first.chars().count() <= wide
+            && second.chars().count() <= wide
+        {
+            text = format!("{first:<wide$} \u{a0}{second}");
+            rest = others;
+        }
+        line(label, &text.replace(' ', "\u{a0}"));
+        label = "";
     }
     line("Verdicts", &verdicts(work)?);
-    let errata = format!("{} in the released code: offprint errata {}", work.errata.len(), paper.slug);
+    let errata = format!(
+        "{} in the released code: offprint errata {}",
+        work.errata.len(),
+        paper.slug
+    );
     line("Errata", &errata);
     line("Try it", &format!("offprint run {}", paper.slug));
     if let Some(command) = work.command {
         for verb in command.grammar().get_subcommands() {
-            let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
-            line("", &format!("offprint use {} {}: {about}", paper.slug, verb.get_name()));
+            let about = verb
+                .get_about()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            line(
+                "",
+                &format!("offprint use {} {:<8} {about}", paper.slug, verb.get_name())
+                    .replace("  ", "\u{a0}\u{a0}"),
+            );
         }
     }
     Ok(text)

@@ -29,5 +29,7 @@ pub fn trial(args: TrialArgs) -> Result<()> {
     let every = super::run::checkpoint_interval(args.checkpoint_seconds)?;
     let folder = TrialFolder::new(args.folder);
     let every: Duration = every;
-    work(folder, every, args.attached, |slug| Ok(running(slug)?.1.study))
+    work(folder, every, args.attached, |slug| {
+        Ok(running(slug)?.1.study)
+    })
 }

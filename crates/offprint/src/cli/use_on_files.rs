@@ -8,6 +8,7 @@ use offprint_lab::error::{Error, Result};
 pub fn run(matches: &ArgMatches) -> Result<()> {
     let (slug, matches) = matches.subcommand().expect("the grammar requires one");
     let command = running(slug)?.1.command;
-    let command = command.ok_or_else(|| Error::input(format!("{slug} has no command for files")))?;
+    let command =
+        command.ok_or_else(|| Error::input(format!("{slug} has no command for files")))?;
     command.run(matches)
 }

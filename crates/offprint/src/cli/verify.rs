@@ -11,7 +11,9 @@ use offprint_papers::catalogue::catalogue;
 use std::path::PathBuf;
 
 #[derive(Args)]
-#[command(after_help = "Examples:\n  offprint verify comet\n  offprint verify --golden ../cases --json")]
+#[command(
+    after_help = "Examples:\n  offprint verify comet\n  offprint verify --golden ../cases --json"
+)]
 pub struct VerifyArgs {
     /// A paper; all below the folder where absent.
     slug: Option<String>,
@@ -28,8 +30,10 @@ pub fn verify(args: &VerifyArgs) -> Result<()> {
         paper(slug)?;
     }
     if !args.golden.is_dir() {
-        return Err(Error::input(format!("there is no folder {}", args.golden.display()))
-            .help("run in the repository, or name the folder of the cases: --golden DIR"));
+        return Err(
+            Error::input(format!("there is no folder {}", args.golden.display()))
+                .help("run in the repository, or name the folder of the cases: --golden DIR"),
+        );
     }
     let cases = golden::verify(&args.golden, args.slug.as_deref(), catalogue(), |_| {})?;
     if args.json {
@@ -39,14 +43,26 @@ pub fn verify(args: &VerifyArgs) -> Result<()> {
     }
     match cases.iter().filter(|case| case.failure.is_some()).count() {
         0 => Ok(()),
-        failed => Err(Error::run(format!("{failed} of {} golden cases failed", cases.len()))),
+        failed => Err(Error::run(format!(
+            "{failed} of {} golden cases failed",
+            cases.len()
+        ))),
     }
 }
 
 /// One row a kind, then the failures.
 fn table(cases: &[Verification]) -> String {
     let mut rows = vec![
-        ["paper", "kind", "passed", "abs. error", "rel. error", "of tolerance"].map(String::from).to_vec(),
+        [
+            "paper",
+            "kind",
+            "passed",
+            "abs. error",
+            "rel. error",
+            "of tolerance",
+        ]
+        .map(String::from)
+        .to_vec(),
     ];
     let mut kinds: Vec<(&str, &str)> = Vec::new();
     for case in cases {
@@ -56,7 +72,10 @@ fn table(cases: &[Verification]) -> String {
         }
     }
     for (slug, kind) in kinds {
-        let of_kind: Vec<_> = cases.iter().filter(|c| c.slug == slug && c.kind == kind).collect();
+        let of_kind: Vec<_> = cases
+            .iter()
+            .filter(|c| c.slug == slug && c.kind == kind)
+            .collect();
         let passed = of_kind.iter().filter(|case| case.failure.is_none()).count();
         let errors = of_kind.iter().filter_map(|case| case.largest.as_ref());
         // The relative error of a number that should be 0 says nothing.

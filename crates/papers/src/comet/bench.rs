@@ -54,11 +54,19 @@ fn normal<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
 /// Gate, forward and backward.
 fn gate(bench: &Bench) -> Box<dyn FnMut()> {
     let device = device();
-    let (batch, dim, n) = (bench.size("batch"), bench.size("dim"), bench.size("experts"));
-    let gate = CometGateConfig::new(dim, n, bench.size("k")).init(&device).expect("valid sizes");
+    let (batch, dim, n) = (
+        bench.size("batch"),
+        bench.size("dim"),
+        bench.size("experts"),
+    );
+    let gate = CometGateConfig::new(dim, n, bench.size("k"))
+        .init(&device)
+        .expect("valid sizes");
     let (x, cotangent) = (normal([batch, dim], &device), normal([batch, n], &device));
     Box::new(move || {
-        let output = gate.weights(GateInput::new(x.clone())).expect("finite features");
+        let output = gate
+            .weights(GateInput::new(x.clone()))
+            .expect("finite features");
         let loss = (output.weights * cotangent.clone()).sum() + output.regularization;
         let _ = loss.backward();
     })

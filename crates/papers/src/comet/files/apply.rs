@@ -38,7 +38,9 @@ pub fn predict(matches: &ArgMatches) -> Result<()> {
         let width = logits.dims()[1];
         let values: Vec<f32> = logits.to_data().iter::<f32>().collect();
         match target {
-            TargetCoder::Regression { mean, deviation, .. } => {
+            TargetCoder::Regression {
+                mean, deviation, ..
+            } => {
                 for (line, value) in cells.iter_mut().zip(&values) {
                     line.push((f64::from(*value) * deviation + mean).to_string());
                 }
@@ -47,7 +49,9 @@ pub fn predict(matches: &ArgMatches) -> Result<()> {
                 heading.extend(classes.iter().map(|class| format!("P({name}={class})")));
                 for (line, logits) in cells.iter_mut().zip(values.chunks_exact(width)) {
                     let probabilities = softmax(logits);
-                    let best = (0..width).rev().max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
+                    let best = (0..width)
+                        .rev()
+                        .max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
                     line.push(classes[best.unwrap_or(0)].clone());
                     line.extend(probabilities.iter().map(ToString::to_string));
                 }
@@ -58,7 +62,11 @@ pub fn predict(matches: &ArgMatches) -> Result<()> {
     write(out, heading, cells)?;
     let targets: Vec<&str> = config.targets.iter().map(TargetCoder::name).collect();
     let document = json!({ "rows": rows, "targets": targets, "out": out });
-    let text = format!("{rows} rows, {} · wrote {}\n", targets.join(", "), out.display());
+    let text = format!(
+        "{rows} rows, {} · wrote {}\n",
+        targets.join(", "),
+        out.display()
+    );
     print(matches.get_flag("json"), &document, &text)
 }
 
@@ -68,7 +76,11 @@ pub fn experts(matches: &ArgMatches) -> Result<()> {
     let mut heading = vec!["row".to_string(), "target".into(), "experts".into()];
     heading.extend((0..experts).map(|expert| format!("weight {expert}")));
     let mut cells = Vec::new();
-    let mut summary = vec![["target", "expert", "rows", "mean weight"].map(String::from).to_vec()];
+    let mut summary = vec![
+        ["target", "expert", "rows", "mean weight"]
+            .map(String::from)
+            .to_vec(),
+    ];
     let mut counted = Vec::new();
     for (target, gate) in config.targets.iter().zip(&output.gates) {
         let weights: Vec<f32> = gate.weights.to_data().iter::<f32>().collect();
@@ -76,7 +88,11 @@ pub fn experts(matches: &ArgMatches) -> Result<()> {
         for (row, weights) in weights.chunks_exact(experts).enumerate() {
             let active = (0..experts).filter(|&expert| used(weights[expert]));
             let active: Vec<String> = active.map(|expert| expert.to_string()).collect();
-            let mut line = vec![(row + 1).to_string(), target.name().into(), active.join(" ")];
+            let mut line = vec![
+                (row + 1).to_string(),
+                target.name().into(),
+                active.join(" "),
+            ];
             line.extend(weights.iter().map(ToString::to_string));
             cells.push(line);
         }
@@ -88,12 +104,18 @@ pub fn experts(matches: &ArgMatches) -> Result<()> {
                 "target": target.name(), "expert": expert, "rows": count, "mean_weight": mean,
             }));
             let name = if expert == 0 { target.name() } else { "" };
-            summary.push(vec![name.into(), expert.to_string(), count.to_string(), number(mean)]);
+            summary.push(vec![
+                name.into(),
+                expert.to_string(),
+                count.to_string(),
+                number(mean),
+            ]);
         }
     }
     let out = required(matches, "out");
     write(out, heading, cells)?;
-    let document = json!({ "rows": rows, "active": output.active(), "experts": counted, "out": out });
+    let document =
+        json!({ "rows": rows, "active": output.active(), "experts": counted, "out": out });
     let text = format!(
         "{} {} of {experts} experts are active a row · wrote {}\n",
         columns(&summary, 1),

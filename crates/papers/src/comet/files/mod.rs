@@ -83,7 +83,10 @@ impl UserCommand for OnFiles {
 }
 
 fn path(name: &'static str, value: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).value_name(value).help(help).value_parser(value_parser!(PathBuf))
+    Arg::new(name)
+        .value_name(value)
+        .help(help)
+        .value_parser(value_parser!(PathBuf))
 }
 
 fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
@@ -91,31 +94,48 @@ fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
 }
 
 fn out_file(help: &'static str) -> Arg {
-    option("out", "FILE.csv", help).required(true).value_parser(value_parser!(PathBuf))
+    option("out", "FILE.csv", help)
+        .required(true)
+        .value_parser(value_parser!(PathBuf))
 }
 
 fn names(name: &'static str, help: &'static str) -> Arg {
-    option(name, "A,B", help).value_delimiter(',').action(ArgAction::Append)
+    option(name, "A,B", help)
+        .value_delimiter(',')
+        .action(ArgAction::Append)
 }
 
 fn whole(name: &'static str, default: &'static str, help: &'static str) -> Arg {
-    option(name, "N", help).default_value(default).value_parser(value_parser!(u64))
+    option(name, "N", help)
+        .default_value(default)
+        .value_parser(value_parser!(u64))
 }
 
 fn number(name: &'static str, default: &'static str, help: &'static str) -> Arg {
-    option(name, "X", help).default_value(default).value_parser(value_parser!(f64))
+    option(name, "X", help)
+        .default_value(default)
+        .value_parser(value_parser!(f64))
 }
 
 fn flag(name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
+    Arg::new(name)
+        .long(name)
+        .help(help)
+        .action(ArgAction::SetTrue)
 }
 
 fn list(matches: &ArgMatches, name: &str) -> Vec<String> {
-    matches.get_many::<String>(name).unwrap_or_default().cloned().collect()
+    matches
+        .get_many::<String>(name)
+        .unwrap_or_default()
+        .cloned()
+        .collect()
 }
 
 fn required<'a>(matches: &'a ArgMatches, name: &str) -> &'a Path {
-    matches.get_one::<PathBuf>(name).expect("the grammar requires it")
+    matches
+        .get_one::<PathBuf>(name)
+        .expect("the grammar requires it")
 }
 
 /// Reads a table; `explain` says which command-line options help.

@@ -22,7 +22,11 @@ pub struct Config {
 impl Config {
     /// Options to read a table for this model: the kinds of its columns, whatever the new rows look like.
     pub fn table_options(&self, missing: Vec<String>) -> TableOptions {
-        TableOptions { missing, kinds: self.features.kinds(), ..TableOptions::default() }
+        TableOptions {
+            missing,
+            kinds: self.features.kinds(),
+            ..TableOptions::default()
+        }
     }
 
     /// The features of a table's rows.
@@ -30,7 +34,10 @@ impl Config {
     /// # Errors
     /// A column is missing, or holds a category that training had not.
     pub fn features(&self, table: &Table, device: &Device) -> Result<Tensor<2>> {
-        let features = self.features.transform(table).map_err(super::super::study::explain_data)?;
+        let features = self
+            .features
+            .transform(table)
+            .map_err(super::super::study::explain_data)?;
         Ok(matrix(&features, device))
     }
 }
@@ -98,12 +105,18 @@ pub fn load(folder: &Path) -> Result<(Model, Config)> {
     if config.model.heads.len() != config.targets.len() {
         return Err(bad(&path, &"it has not a head a target"));
     }
-    let mut model = config.model.init(&Device::default()).map_err(|e| bad(&path, &e))?;
+    let mut model = config
+        .model
+        .init(&Device::default())
+        .map_err(|e| bad(&path, &e))?;
     let (path, bytes) = read("model.safetensors")?;
     let mut store = SafetensorsStore::from_bytes(Some(bytes));
     let applied = model.load_from(&mut store).map_err(|e| bad(&path, &e))?;
     if !applied.unused.is_empty() {
-        return Err(bad(&path, &format!("unknown tensors {}", applied.unused.join(", "))));
+        return Err(bad(
+            &path,
+            &format!("unknown tensors {}", applied.unused.join(", ")),
+        ));
     }
     Ok((model, config))
 }

@@ -38,7 +38,11 @@ impl Rowset {
         let numbers: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
         let numbers = Tensor::from_data(numbers.as_slice(), &self.features.device());
         let features = self.features.clone().select(0, numbers);
-        let targets = self.targets.iter().map(|target| target.select(rows)).collect();
+        let targets = self
+            .targets
+            .iter()
+            .map(|target| target.select(rows))
+            .collect();
         (Rows::Features(features, Vec::new()), targets)
     }
 }
@@ -55,16 +59,30 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     check_sizes(&whole, &real)?;
     let target_names = list(matches, "targets");
     let mut kinds: Vec<(String, ColumnKind)> = Vec::new();
-    kinds.extend(list(matches, "classes").into_iter().map(|n| (n, ColumnKind::Categorical)));
-    kinds.extend(list(matches, "ignore").into_iter().map(|n| (n, ColumnKind::Ignored)));
+    kinds.extend(
+        list(matches, "classes")
+            .into_iter()
+            .map(|n| (n, ColumnKind::Categorical)),
+    );
+    kinds.extend(
+        list(matches, "ignore")
+            .into_iter()
+            .map(|n| (n, ColumnKind::Ignored)),
+    );
     let options = TableOptions {
         missing: list(matches, "missing"),
         kinds: kinds.into_iter().collect(),
         ..TableOptions::default()
     };
     let table = table(path, &options)?;
-    let split = Split::fixed(table.rows(), Shares { validation: 0.2, test: 0.0 })
-        .map_err(explain_data)?;
+    let split = Split::fixed(
+        table.rows(),
+        Shares {
+            validation: 0.2,
+            test: 0.0,
+        },
+    )
+    .map_err(explain_data)?;
     let features: Vec<&str> = table
         .columns
         .iter()
@@ -78,11 +96,14 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         .map(|name| TargetCoder::fit(&table, &all, name))
         .collect::<std::result::Result<Vec<_>, _>>()
         .map_err(explain_data)?;
-    let standardizer = Standardizer::fit(&table, &split.train, &features, Unseen::Other)
-        .map_err(explain_data)?;
+    let standardizer =
+        Standardizer::fit(&table, &split.train, &features, Unseen::Other).map_err(explain_data)?;
     let device = Device::default().autodiff();
     let rows = Rowset {
-        features: matrix(&standardizer.transform(&table).map_err(explain_data)?, &device),
+        features: matrix(
+            &standardizer.transform(&table).map_err(explain_data)?,
+            &device,
+        ),
         targets: coders
             .iter()
             .map(|coder| Ok(target(coder.encode(&table).map_err(explain_data)?)))
@@ -112,14 +133,26 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
             input: standardizer.width(),
             body: ExpertBody::Mlp(vec![hidden, hidden]),
             dropout: 0.0,
-            heads: coders.iter().map(|coder| vec![hidden, outputs(coder)]).collect(),
+            heads: coders
+                .iter()
+                .map(|coder| vec![hidden, outputs(coder)])
+                .collect(),
         },
         features: standardizer,
         targets: coders,
     };
-    let model = fit(&config.model, &rows, &split, &whole, real("learning-rate"), &device)?;
+    let model = fit(
+        &config.model,
+        &rows,
+        &split,
+        &whole,
+        real("learning-rate"),
+        &device,
+    )?;
     let (held_out, targets) = rows.select(&split.validation);
-    let output = model.predict(&without_gradients(held_out)).map_err(explain_experts)?;
+    let output = model
+        .predict(&without_gradients(held_out))
+        .map_err(explain_experts)?;
     let scores = scores(&config.targets, &output.tasks, &targets);
     saved::save(out, &model, &config, overwrite)?;
     let document = json!({
@@ -131,9 +164,18 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
             "name": s.name, "score": s.score, "value": s.value, "baseline": s.baseline,
         })).collect::<Vec<_>>(),
     });
-    let mut cells = vec![["target", "score", "held out", "baseline"].map(String::from).to_vec()];
+    let mut cells = vec![
+        ["target", "score", "held out", "baseline"]
+            .map(String::from)
+            .to_vec(),
+    ];
     cells.extend(scores.iter().map(|s| {
-        vec![s.name.clone(), s.score.into(), number(s.value), number(s.baseline)]
+        vec![
+            s.name.clone(),
+            s.score.into(),
+            number(s.value),
+            number(s.baseline),
+        ]
     }));
     let text = format!(
         "{}\n {} of {} rows held out; {} experts active of {} a row\n wrote {}\n",
@@ -150,7 +192,9 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
 /// Checks what the grammar cannot, before a file is read.
 fn check_sizes(whole: &impl Fn(&str) -> u64, real: &impl Fn(&str) -> f64) -> Result<()> {
     let refuse = |name: &str, value: String, allowed: &str| {
-        Err(Error::input(format!("--{name} {value}, but it must be {allowed}")))
+        Err(Error::input(format!(
+            "--{name} {value}, but it must be {allowed}"
+        )))
     };
     for (name, most) in [("hidden", 4096), ("epochs", 100_000), ("batch", 1_000_000)] {
         if whole(name) == 0 || whole(name) > most {
@@ -162,7 +206,11 @@ fn check_sizes(whole: &impl Fn(&str) -> u64, real: &impl Fn(&str) -> f64) -> Res
         return refuse("experts", experts.to_string(), "2 to 256");
     }
     if k == 0 || k > experts {
-        return refuse("k", k.to_string(), &format!("1 to {experts}, the number of experts"));
+        return refuse(
+            "k",
+            k.to_string(),
+            &format!("1 to {experts}, the number of experts"),
+        );
     }
     for name in ["gamma", "learning-rate"] {
         if !(real(name) > 0.0 && real(name).is_finite()) {
@@ -209,8 +257,10 @@ fn fit(
                 .training_loss(&input, &targets, &weights, step)
                 .map_err(explain_experts)?;
             if !loss.clone().into_scalar::<f32>().is_finite() {
-                return Err(Error::run(format!("the loss diverged in epoch {}", epoch + 1))
-                    .help("try a smaller --learning-rate"));
+                return Err(
+                    Error::run(format!("the loss diverged in epoch {}", epoch + 1))
+                        .help("try a smaller --learning-rate"),
+                );
             }
             let gradients = GradientsParams::from_grads(loss.backward(), &model);
             model = optimizer.step(learning_rate, model, gradients);
@@ -229,7 +279,8 @@ fn fit(
         bar.inc(1);
     }
     bar.finish_and_clear();
-    best.map(|(_, model)| model).ok_or_else(|| Error::run("no epoch was trained"))
+    best.map(|(_, model)| model)
+        .ok_or_else(|| Error::run("no epoch was trained"))
 }
 
 /// Features outside the graph.
@@ -281,13 +332,20 @@ fn scores(coders: &[TargetCoder], outputs: &[Tensor<2>], targets: &[Target]) -> 
                 ("rmse", rmse(&|row| values[row]), rmse(&|_| 0.0))
             }
             (_, Target::Classes(classes)) => {
-                let most = (0..width).map(|c| classes.iter().filter(|&&k| k == c).count()).max();
+                let most = (0..width)
+                    .map(|c| classes.iter().filter(|&&k| k == c).count())
+                    .max();
                 let share = most.unwrap_or(0) as f64 / classes.len() as f64;
                 ("accuracy", task::accuracy(&values, width, classes), share)
             }
             _ => unreachable!("a coder encodes its own kind"),
         };
-        Score { name: coder.name().into(), score, value, baseline }
+        Score {
+            name: coder.name().into(),
+            score,
+            value,
+            baseline,
+        }
     })
     .collect()
 }

@@ -18,7 +18,10 @@ pub(super) fn smooth_step(case: &Case) -> Result<Outputs> {
     let y = step.init().map_err(explain)?.forward(x.clone());
     let loss = (y.clone() * case.tensor("in.cotangent", &device)?).sum();
     let gradients = loss.backward();
-    Ok(outputs([("out.y", y.into()), ("grad.x", gradient(&x, &gradients).into())]))
+    Ok(outputs([
+        ("out.y", y.into()),
+        ("grad.x", gradient(&x, &gradients).into()),
+    ]))
 }
 
 pub(super) fn comet_gate(case: &Case) -> Result<Outputs> {
@@ -94,11 +97,20 @@ pub(super) fn dselect_k(case: &Case) -> Result<Outputs> {
         .with_zeta(case.config("zeta")?)
         .init_with(parameters)
         .map_err(explain)?;
-    let input = GateInput { x: x.clone(), ..GateInput::default() }.with_permutation(&permutation);
+    let input = GateInput {
+        x: x.clone(),
+        ..GateInput::default()
+    }
+    .with_permutation(&permutation);
     let output = gate.weights(input).map_err(explain)?;
     let loss = contracted(case, &output.weights)? + output.regularization;
     let gradients = loss.backward();
-    let Detail::Selectors { selectors, entropy, reachable } = output.detail else {
+    let Detail::Selectors {
+        selectors,
+        entropy,
+        reachable,
+    } = output.detail
+    else {
         unreachable!("DSelect-k tells of its selectors")
     };
     let selector_bias = gradient(&gate.selector_bias.val(), &gradients);
@@ -153,9 +165,15 @@ pub(super) fn topk_gate(case: &Case) -> Result<Outputs> {
         ("out.loss", loss.into()),
         ("grad.x", gradient(&x, &gradients).into()),
         ("grad.permutation", gradient(&matrices, &gradients).into()),
-        ("grad.w", gradient(&gate.weight.val(), &gradients).transpose().into()),
+        (
+            "grad.w",
+            gradient(&gate.weight.val(), &gradients).transpose().into(),
+        ),
         ("grad.b", gradient(&gate.bias.val(), &gradients).into()),
-        ("grad.w_noise", gradient(&noise, &gradients).transpose().into()),
+        (
+            "grad.w_noise",
+            gradient(&noise, &gradients).transpose().into(),
+        ),
     ]);
     if let Some(selected) = output.detail.selected() {
         found.put("out.selected", selected);
@@ -180,7 +198,10 @@ pub(super) fn softmax_gate(case: &Case) -> Result<Outputs> {
         ("out.loss", loss.into()),
         ("grad.x", gradient(&x, &gradients).into()),
         ("grad.permutation", gradient(&matrices, &gradients).into()),
-        ("grad.w", gradient(&gate.weight.val(), &gradients).transpose().into()),
+        (
+            "grad.w",
+            gradient(&gate.weight.val(), &gradients).transpose().into(),
+        ),
         ("grad.b", gradient(&gate.bias.val(), &gradients).into()),
     ]))
 }
@@ -189,7 +210,12 @@ pub(super) fn hash_gate(case: &Case) -> Result<Outputs> {
     let device = device();
     let (matrices, permutation) = permutation(case, &device)?;
     let numbers = |name: &str| -> Result<Vec<usize>> {
-        Ok(case.array(name)?.values.iter().map(|&value| value as usize).collect())
+        Ok(case
+            .array(name)?
+            .values
+            .iter()
+            .map(|&value| value as usize)
+            .collect())
     };
     let (ids, table) = (numbers("in.ids")?, numbers("in.table")?);
     let gate = HashGate::from_table(table, case.config("experts")?, &device).map_err(explain)?;

@@ -42,13 +42,18 @@ pub(super) fn mixture(case: &Case) -> Result<Outputs> {
     let tasks = Tensor::stack::<3>(output.tasks.clone(), 0);
     let loss = (tasks.clone() * case.tensor("in.cotangent", &device)?).sum() + penalty.clone();
     let gradients = loss.backward();
-    let gate_weights: Vec<_> = output.gates.iter().map(|gate| gate.weights.clone()).collect();
+    let gate_weights: Vec<_> = output
+        .gates
+        .iter()
+        .map(|gate| gate.weights.clone())
+        .collect();
     let parameters: Vec<TreeParameters> = model
         .gates
         .iter()
         .map(|gate| {
             let weight = gradient(&gate.weight.val(), &gradients);
-            gate.by_node(weight, gradient(&gate.bias.val(), &gradients)).map_err(explain)
+            gate.by_node(weight, gradient(&gate.bias.val(), &gradients))
+                .map_err(explain)
         })
         .collect::<Result<_>>()?;
     let three = |part: fn(&TreeParameters) -> Tensor<3>| {
@@ -82,10 +87,16 @@ pub(super) fn mixture(case: &Case) -> Result<Outputs> {
 /// The gate of a task, whose parameters stand one after another in the file.
 fn gate(case: &Case, task: usize, input: usize, device: &Device) -> Result<CometGate> {
     let three = |name: &str| -> Result<Tensor<3>> {
-        Ok(case.tensor::<4>(name, device)?.narrow(0, task, 1).squeeze_dim(0))
+        Ok(case
+            .tensor::<4>(name, device)?
+            .narrow(0, task, 1)
+            .squeeze_dim(0))
     };
     let two = |name: &str| -> Result<Tensor<2>> {
-        Ok(case.tensor::<3>(name, device)?.narrow(0, task, 1).squeeze_dim(0))
+        Ok(case
+            .tensor::<3>(name, device)?
+            .narrow(0, task, 1)
+            .squeeze_dim(0))
     };
     CometGateConfig::new(input, case.config("experts")?, case.config("k")?)
         .with_gamma(case.config("gamma")?)
@@ -108,11 +119,7 @@ fn identity(width: usize, device: &Device) -> Mlp {
     }
 }
 
-fn parameter<const D: usize>(
-    case: &Case,
-    name: &str,
-    device: &Device,
-) -> Result<Param<Tensor<D>>> {
+fn parameter<const D: usize>(case: &Case, name: &str, device: &Device) -> Result<Param<Tensor<D>>> {
     Ok(Param::from_tensor(case.tensor(name, device)?))
 }
 
@@ -121,7 +128,9 @@ pub(super) fn conv_expert(case: &Case) -> Result<Outputs> {
     let device = device();
     let pixels = tracked::<4>(case, "in.x", &device)?;
     let [batch, _, height, width] = pixels.dims();
-    let mut experts = CnnExpertsConfig::new(2, height, width).init(&device).map_err(explain)?;
+    let mut experts = CnnExpertsConfig::new(2, height, width)
+        .init(&device)
+        .map_err(explain)?;
     let first = |name: &str| -> Result<Tensor<5>> {
         let kernel = case.tensor::<4>(name, &device)?;
         Ok(Tensor::stack(vec![kernel.clone(), kernel.zeros_like()], 0))
@@ -157,13 +166,19 @@ pub(super) fn conv_expert(case: &Case) -> Result<Outputs> {
     let loss = (y.clone() * case.tensor("in.cotangent", &device)?).sum();
     let gradients = loss.backward();
     let kernel = |layer: usize| -> Tensor<4> {
-        gradient(&experts.kernels[layer].val(), &gradients).narrow(0, 0, 1).squeeze_dim(0)
+        gradient(&experts.kernels[layer].val(), &gradients)
+            .narrow(0, 0, 1)
+            .squeeze_dim(0)
     };
     let weight = |layer: usize| -> Tensor<2> {
-        gradient(&experts.dense.weights[layer].val(), &gradients).narrow(0, 0, 1).squeeze_dim(0)
+        gradient(&experts.dense.weights[layer].val(), &gradients)
+            .narrow(0, 0, 1)
+            .squeeze_dim(0)
     };
     let bias = |bias: &Param<Tensor<2>>| -> Tensor<1> {
-        gradient(&bias.val(), &gradients).narrow(0, 0, 1).squeeze_dim(0)
+        gradient(&bias.val(), &gradients)
+            .narrow(0, 0, 1)
+            .squeeze_dim(0)
     };
     Ok(outputs([
         ("out.y", y.into()),

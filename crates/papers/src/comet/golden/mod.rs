@@ -13,18 +13,54 @@ use offprint_lab::{
 
 /// The kinds.
 pub const METHODS: &[Method] = &[
-    Method { kind: "smooth-step", evaluate: gates::smooth_step },
-    Method { kind: "comet-gate", evaluate: gates::comet_gate },
-    Method { kind: "dselect-k", evaluate: gates::dselect_k },
-    Method { kind: "topk-gate", evaluate: gates::topk_gate },
-    Method { kind: "softmax-gate", evaluate: gates::softmax_gate },
-    Method { kind: "hash-gate", evaluate: gates::hash_gate },
-    Method { kind: "mixture", evaluate: mixtures::mixture },
-    Method { kind: "conv-expert", evaluate: mixtures::conv_expert },
-    Method { kind: "permutation", evaluate: search::permutation },
-    Method { kind: "local-search", evaluate: search::local_search },
-    Method { kind: "schedule", evaluate: search::schedule },
-    Method { kind: "assignment", evaluate: search::assignment },
+    Method {
+        kind: "smooth-step",
+        evaluate: gates::smooth_step,
+    },
+    Method {
+        kind: "comet-gate",
+        evaluate: gates::comet_gate,
+    },
+    Method {
+        kind: "dselect-k",
+        evaluate: gates::dselect_k,
+    },
+    Method {
+        kind: "topk-gate",
+        evaluate: gates::topk_gate,
+    },
+    Method {
+        kind: "softmax-gate",
+        evaluate: gates::softmax_gate,
+    },
+    Method {
+        kind: "hash-gate",
+        evaluate: gates::hash_gate,
+    },
+    Method {
+        kind: "mixture",
+        evaluate: mixtures::mixture,
+    },
+    Method {
+        kind: "conv-expert",
+        evaluate: mixtures::conv_expert,
+    },
+    Method {
+        kind: "permutation",
+        evaluate: search::permutation,
+    },
+    Method {
+        kind: "local-search",
+        evaluate: search::local_search,
+    },
+    Method {
+        kind: "schedule",
+        evaluate: search::schedule,
+    },
+    Method {
+        kind: "assignment",
+        evaluate: search::assignment,
+    },
 ];
 
 fn device() -> Device {
@@ -47,10 +83,7 @@ fn permutation(case: &Case, device: &Device) -> Result<(Tensor<3>, Permutation)>
 }
 
 /// A gradient, zero where the loss does not depend on the tensor.
-fn gradient<const D: usize>(
-    tensor: &Tensor<D>,
-    gradients: &burn::tensor::Gradients,
-) -> Tensor<D> {
+fn gradient<const D: usize>(tensor: &Tensor<D>, gradients: &burn::tensor::Gradients) -> Tensor<D> {
     let zero = || Tensor::zeros(tensor.dims(), &tensor.device().inner());
     tensor.grad(gradients).unwrap_or_else(zero)
 }

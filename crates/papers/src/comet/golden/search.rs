@@ -98,15 +98,23 @@ pub(super) fn local_search(case: &Case) -> Result<Outputs> {
     found.put("out.iterations", Array::row(iterations));
     found.put("out.frozen", Array::row(frozen));
     found.put("out.regularization", Array::row(regularization));
-    found.put("out.permutation", Array::new([calls.len(), m, n, n], permutations));
+    found.put(
+        "out.permutation",
+        Array::new([calls.len(), m, n, n], permutations),
+    );
     found.put("out.hard", hard);
     found.put("out.loss", loss);
-    found.put("grad.log_weights", gradient(&search.log_weights.val(), &gradients));
+    found.put(
+        "grad.log_weights",
+        gradient(&search.log_weights.val(), &gradients),
+    );
     Ok(found)
 }
 
 pub(super) fn schedule(case: &Case) -> Result<Outputs> {
-    let schedule = Schedule { steps: case.config("learning_steps")? };
+    let schedule = Schedule {
+        steps: case.config("learning_steps")?,
+    };
     let steps = case.array("in.step")?.values.iter();
     let stages: Vec<Stage> = steps.map(|&step| schedule.at(step as usize)).collect();
     let row = |value: fn(&Stage) -> f64| Array::row(stages.iter().map(value).collect());
@@ -121,9 +129,16 @@ pub(super) fn assignment(case: &Case) -> Result<Outputs> {
     let n: usize = case.config("size")?;
     let cost = &case.array("in.cost")?.values;
     let columns = experts::assignment(cost, n).map_err(explain)?;
-    let total = columns.iter().enumerate().map(|(row, column)| cost[row * n + column]).sum();
+    let total = columns
+        .iter()
+        .enumerate()
+        .map(|(row, column)| cost[row * n + column])
+        .sum();
     Ok(outputs([
-        ("out.columns", Array::row(columns.iter().map(|&column| column as f64).collect())),
+        (
+            "out.columns",
+            Array::row(columns.iter().map(|&column| column as f64).collect()),
+        ),
         ("out.total", Array::scalar(total)),
     ]))
 }

@@ -20,24 +20,60 @@ use offprint_lab::{
     tune::{Dimension, Range, Space},
 };
 use settings::{DataSet, ExpertKind, RecipeKind};
+use std::path::Path;
 
 /// The study.
 pub struct CometStudy;
 
 const ARMS: &[Arm] = &[
-    arm("softmax", Role::Baseline, "dense: every expert for every row", false),
-    arm("hash", Role::Baseline, "one expert a row by a fixed random table", true),
+    arm(
+        "softmax",
+        Role::Baseline,
+        "dense: every expert for every row",
+        false,
+    ),
+    arm(
+        "hash",
+        Role::Baseline,
+        "one expert a row by a fixed random table",
+        true,
+    ),
     arm("hash+", Role::Method, "hash with local search", false),
-    arm("topk", Role::Baseline, "softmax over the k largest logits (Shazeer)", true),
+    arm(
+        "topk",
+        Role::Baseline,
+        "softmax over the k largest logits (Shazeer)",
+        true,
+    ),
     arm("topk+", Role::Method, "Top-k with local search", true),
-    arm("dselect-k", Role::Baseline, "k selectors over binary codes (Hazimeh)", true),
-    arm("dselect-k+", Role::Method, "DSelect-k with local search", false),
-    arm("comet", Role::Method, "k soft trees, sparse by smooth-step", true),
+    arm(
+        "dselect-k",
+        Role::Baseline,
+        "k selectors over binary codes (Hazimeh)",
+        true,
+    ),
+    arm(
+        "dselect-k+",
+        Role::Method,
+        "DSelect-k with local search",
+        false,
+    ),
+    arm(
+        "comet",
+        Role::Method,
+        "k soft trees, sparse by smooth-step",
+        true,
+    ),
     arm("comet+", Role::Method, "COMET with local search", true),
 ];
 
 const fn arm(name: &'static str, role: Role, about: &'static str, quick: bool) -> Arm {
-    Arm { name, role, about, quick }
+    Arm {
+        name,
+        role,
+        about,
+        quick,
+    }
 }
 
 /// Arms whose splits or selectors are smooth-steps.
@@ -50,16 +86,66 @@ const SEARCHED: &[&str] = &["hash+", "topk+", "dselect-k+", "comet+"];
 const RESTARTED: &[&str] = &["topk", "topk+", "comet", "comet+"];
 
 const METRICS: &[Metric] = &[
-    metric("loss", "test loss", Better::Lower, "weighted sum of both tasks' losses on test rows"),
-    metric("accuracy_left", "acc. left", Better::Higher, "share of top-left digits named rightly"),
-    metric("accuracy_right", "acc. right", Better::Higher, "share of bottom-right digits named rightly"),
-    metric("auc", "watch AUC", Better::Higher, "ROC AUC of the watch task"),
-    metric("rmse", "rating RMSE", Better::Lower, "root mean squared error of ratings, in stars"),
-    metric("active", "active", Better::Neither, "mean number of experts with a weight of 1e-5 or more, a row and task"),
-    metric("active_share", "active / k", Better::Neither, "active experts over the k that the gate may use"),
-    metric("evaluated", "evaluated", Better::Lower, "share of all (row, expert) pairs that were computed"),
-    metric("worst_start", "worst start", Better::Lower, "largest test loss over the initializations that a trial trains"),
-    metric("validation", "valid. loss", Better::Lower, "the same loss on validation rows; what tuning looks at"),
+    metric(
+        "loss",
+        "test loss",
+        Better::Lower,
+        "weighted sum of both tasks' losses on test rows",
+    ),
+    metric(
+        "accuracy_left",
+        "acc. left",
+        Better::Higher,
+        "share of top-left digits named rightly",
+    ),
+    metric(
+        "accuracy_right",
+        "acc. right",
+        Better::Higher,
+        "share of bottom-right digits named rightly",
+    ),
+    metric(
+        "auc",
+        "watch AUC",
+        Better::Higher,
+        "ROC AUC of the watch task",
+    ),
+    metric(
+        "rmse",
+        "rating RMSE",
+        Better::Lower,
+        "root mean squared error of ratings, in stars",
+    ),
+    metric(
+        "active",
+        "active",
+        Better::Neither,
+        "mean number of experts with a weight of 1e-5 or more, a row and task",
+    ),
+    metric(
+        "active_share",
+        "active / k",
+        Better::Neither,
+        "active experts over the k that the gate may use",
+    ),
+    metric(
+        "evaluated",
+        "evaluated",
+        Better::Lower,
+        "share of all (row, expert) pairs that were computed",
+    ),
+    metric(
+        "worst_start",
+        "worst start",
+        Better::Lower,
+        "largest test loss over the initializations that a trial trains",
+    ),
+    metric(
+        "validation",
+        "valid. loss",
+        Better::Lower,
+        "the same loss on validation rows; what tuning looks at",
+    ),
 ];
 
 const fn metric(
@@ -68,36 +154,116 @@ const fn metric(
     better: Better,
     about: &'static str,
 ) -> Metric {
-    Metric { name, label, about, better }
+    Metric {
+        name,
+        label,
+        about,
+        better,
+    }
 }
 
 const CLAIMS: &[Claim] = &[
-    claim("comet-plus-beats-topk", "COMET with local search generalizes better than Top-k", "loss", "comet+", "topk"),
-    claim("comet-plus-beats-hash", "COMET with local search generalizes better than hash routing", "loss", "comet+", "hash"),
+    claim(
+        "comet-plus-beats-topk",
+        "COMET with local search generalizes better than Top-k",
+        "loss",
+        "comet+",
+        "topk",
+    ),
+    claim(
+        "comet-plus-beats-hash",
+        "COMET with local search generalizes better than hash routing",
+        "loss",
+        "comet+",
+        "hash",
+    ),
     Claim {
         relation: Relation::AtMost,
-        ..claim("comet-no-worse-than-dselect-k", "COMET generalizes at least as well as DSelect-k", "loss", "comet", "dselect-k")
+        ..claim(
+            "comet-no-worse-than-dselect-k",
+            "COMET generalizes at least as well as DSelect-k",
+            "loss",
+            "comet",
+            "dselect-k",
+        )
     },
-    claim("comet-plus-beats-dselect-k", "COMET with local search generalizes better than DSelect-k", "loss", "comet+", "dselect-k"),
-    claim("search-helps-topk", "local search improves Top-k", "loss", "topk+", "topk"),
-    claim("search-helps-hash", "local search improves hash routing", "loss", "hash+", "hash"),
-    claim("search-helps-dselect-k", "local search improves DSelect-k", "loss", "dselect-k+", "dselect-k"),
-    claim("search-helps-comet", "local search improves COMET", "loss", "comet+", "comet"),
+    claim(
+        "comet-plus-beats-dselect-k",
+        "COMET with local search generalizes better than DSelect-k",
+        "loss",
+        "comet+",
+        "dselect-k",
+    ),
+    claim(
+        "search-helps-topk",
+        "local search improves Top-k",
+        "loss",
+        "topk+",
+        "topk",
+    ),
+    claim(
+        "search-helps-hash",
+        "local search improves hash routing",
+        "loss",
+        "hash+",
+        "hash",
+    ),
+    claim(
+        "search-helps-dselect-k",
+        "local search improves DSelect-k",
+        "loss",
+        "dselect-k+",
+        "dselect-k",
+    ),
+    claim(
+        "search-helps-comet",
+        "local search improves COMET",
+        "loss",
+        "comet+",
+        "comet",
+    ),
     Claim {
         relation: Relation::AtMost,
         right: Term::Number(1.0),
-        ..claim("comet-is-sparse", "each tree ends with one expert: at most k are active", "active_share", "comet+", "")
+        ..claim(
+            "comet-is-sparse",
+            "each tree ends with one expert: at most k are active",
+            "active_share",
+            "comet+",
+            "",
+        )
     },
-    claim("search-escapes-bad-starts", "local search helps to escape bad initializations", "worst_start", "topk+", "topk"),
+    claim(
+        "search-escapes-bad-starts",
+        "local search helps to escape bad initializations",
+        "worst_start",
+        "topk+",
+        "topk",
+    ),
     Claim {
         relation: Relation::AtMost,
-        left: Term::BestOf { arm: "topk+", of: 1 },
+        left: Term::BestOf {
+            arm: "topk+",
+            of: 1,
+        },
         right: Term::BestOf { arm: "topk", of: 8 },
-        ..claim("search-saves-tuning", "Top-k with local search needs a smaller tuning budget", "loss", "topk+", "topk")
+        ..claim(
+            "search-saves-tuning",
+            "Top-k with local search needs a smaller tuning budget",
+            "loss",
+            "topk+",
+            "topk",
+        )
     },
     Claim {
         relation: Relation::Above,
-        ..claim("comet-plus-auc", "COMET with local search ranks better than Top-k", "auc", "comet+", "topk")
+        ..claim(
+            "comet-plus-auc",
+            "COMET with local search ranks better than Top-k",
+            "auc",
+            "comet+",
+            "topk",
+        )
     },
 ];
 
@@ -148,7 +314,7 @@ impl Study for CometStudy {
             expert: ExpertKind::Mlp,
             experts: 8,
             k: 2,
-            epochs: 3,
+            epochs: 6,
             batch: 64,
             learning_rate: 1e-3,
             gamma: 1.0,
@@ -169,8 +335,7 @@ impl Study for CometStudy {
             Budget::Full => CometSettings {
                 experts: 16,
                 k: 4,
-                pictures: 6000,
-                epochs: 4,
+                pictures: 8000,
                 restarts: 2,
                 ..quick
             },
@@ -188,10 +353,23 @@ impl Study for CometStudy {
         let choice = |values: &[f64]| Range::Choice(values.iter().map(|&v| v.into()).collect());
         Tuning {
             space: Space::new(vec![
-                Dimension::new("learning_rate", Range::LogUniform { low: 3e-4, high: 1e-2 }),
+                Dimension::new(
+                    "learning_rate",
+                    Range::LogUniform {
+                        low: 3e-4,
+                        high: 1e-2,
+                    },
+                ),
                 Dimension::new("gamma", choice(&[0.01, 0.1, 1.0, 5.0, 10.0])).only(SMOOTH),
                 Dimension::new("entropy_reg", choice(&[1e-4, 1e-3, 1e-2, 0.1, 1.0])).only(SMOOTH),
-                Dimension::new("search_share", Range::Uniform { low: 0.05, high: 0.6 }).only(SEARCHED),
+                Dimension::new(
+                    "search_share",
+                    Range::Uniform {
+                        low: 0.05,
+                        high: 0.6,
+                    },
+                )
+                .only(SEARCHED),
             ]),
             trials: 16,
             validation: "validation",
@@ -201,10 +379,22 @@ impl Study for CometStudy {
         }
     }
 
+    fn check_data(&self, settings: &CometSettings, data_dir: Option<&Path>) -> Result<()> {
+        match settings.data {
+            // What is inside is always there.
+            DataSet::MultiMnist => Ok(()),
+            DataSet::Movielens => sets::Sets::load(settings, data_dir).map(drop),
+        }
+    }
+
     fn run(&self, trial: &mut Trial<CometSettings>) -> Result<()> {
         let (gate, searched) = gate(trial.arm())?;
         let restarted = RESTARTED.contains(&trial.arm()) && !trial.tuning();
-        let starts = if restarted { 1 + trial.settings().restarts } else { 1 };
+        let starts = if restarted {
+            1 + trial.settings().restarts
+        } else {
+            1
+        };
         training::run(trial, gate, searched, starts)
     }
 }

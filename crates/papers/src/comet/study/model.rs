@@ -7,8 +7,8 @@ use burn::{
     tensor::{Device, Distribution, Int, Tensor, TensorData},
 };
 use offprint_experts::{
-    AnyGate, CnnExperts, CnnExpertsConfig, CometGateConfig, DSelectKConfig, ExpertLayer, GateConfig,
-    GateInput, HashGateConfig, LocalSearch, LocalSearchConfig, MlpConfig, MlpExperts,
+    AnyGate, CnnExperts, CnnExpertsConfig, CometGateConfig, DSelectKConfig, ExpertLayer,
+    GateConfig, GateInput, HashGateConfig, LocalSearch, LocalSearchConfig, MlpConfig, MlpExperts,
     MlpExpertsConfig, MultiGate, MultiGateOutput, Pairs, Permutation, Result, SoftmaxGateConfig,
     TopKConfig,
 };
@@ -150,10 +150,16 @@ impl ModelConfig {
             return Err(format!("a size is {size}, but at most {MOST} is allowed"));
         }
         if self.experts > 256 {
-            return Err(format!("experts = {}, but at most 256 is allowed", self.experts));
+            return Err(format!(
+                "experts = {}, but at most 256 is allowed",
+                self.experts
+            ));
         }
         if !(0.0..1.0).contains(&self.dropout) {
-            return Err(format!("dropout = {}, but 0 to below 1 is allowed", self.dropout));
+            return Err(format!(
+                "dropout = {}, but 0 to below 1 is allowed",
+                self.dropout
+            ));
         }
         Ok(())
     }
@@ -175,7 +181,11 @@ impl ModelConfig {
         };
         let width = match &self.body {
             ExpertBody::Mlp(widths) => widths.last().copied().unwrap_or(self.input),
-            ExpertBody::Cnn(_) => CnnExpertsConfig::new(n, 1, 1).dense.last().copied().unwrap_or(1),
+            ExpertBody::Cnn(_) => CnnExpertsConfig::new(n, 1, 1)
+                .dense
+                .last()
+                .copied()
+                .unwrap_or(1),
         };
         let heads: Vec<_> = self
             .heads
@@ -189,7 +199,7 @@ impl ModelConfig {
             GateKind::Softmax => GateConfig::Softmax(SoftmaxGateConfig::new(self.input, n)),
             GateKind::Hash => {
                 GateConfig::Hash(HashGateConfig::new(self.ids, n).with_seed(self.hash_seed))
-            },
+            }
             GateKind::Topk => {
                 GateConfig::TopK(TopKConfig::new(self.input, n, k).with_noisy(self.noisy))
             }
@@ -205,7 +215,10 @@ impl ModelConfig {
                     .with_entropy_reg(self.entropy_reg),
             ),
         };
-        let gates = heads.iter().map(|_| gate.init(device)).collect::<Result<_>>()?;
+        let gates = heads
+            .iter()
+            .map(|_| gate.init(device))
+            .collect::<Result<_>>()?;
         let search = self.search.as_ref().map(|search| {
             LocalSearchConfig::new(n, search.steps)
                 .with_noise(search.noise)

@@ -73,7 +73,11 @@ fn counted(target: &Target) -> usize {
 }
 
 fn weighted(losses: &[f64], weights: &[f64]) -> f64 {
-    losses.iter().zip(weights).map(|(loss, weight)| loss * weight).sum()
+    losses
+        .iter()
+        .zip(weights)
+        .map(|(loss, weight)| loss * weight)
+        .sum()
 }
 
 /// The weighted loss of a part, without penalties.
@@ -100,7 +104,10 @@ pub fn score(
     };
     let test = predict(model, &sets.test, device)?;
     put("loss", weighted(&test.losses, weights));
-    put("validation", losses(model, &sets.validation, weights, device)?);
+    put(
+        "validation",
+        losses(model, &sets.validation, weights, device)?,
+    );
     put("active", test.active);
     put("active_share", test.active / k as f64);
     put("evaluated", test.evaluated);
@@ -137,12 +144,21 @@ pub fn leave_behind(
     let experts = weights.len() / classes.len();
     let mut columns = vec!["top-left digit".to_string()];
     columns.extend((0..experts).map(|expert| format!("e{expert}")));
-    let mut table = Table::new("Mean weight of each expert for the left task, by class", columns);
+    let mut table = Table::new(
+        "Mean weight of each expert for the left task, by class",
+        columns,
+    );
     for class in 0..10 {
-        let rows = weights.chunks_exact(experts).zip(classes).filter(|(_, c)| **c == class);
+        let rows = weights
+            .chunks_exact(experts)
+            .zip(classes)
+            .filter(|(_, c)| **c == class);
         let count = rows.clone().count().max(1) as f64;
         let mean = |expert: usize| {
-            rows.clone().map(|(row, _)| f64::from(row[expert])).sum::<f64>() / count
+            rows.clone()
+                .map(|(row, _)| f64::from(row[expert]))
+                .sum::<f64>()
+                / count
         };
         let mut cells = vec![offprint_lab::table::Cell::from(class.to_string())];
         cells.extend((0..experts).map(|expert| mean(expert).into()));

@@ -67,9 +67,9 @@ impl Sets {
         let mut first = 0;
         let mut part = |pictures: TwoDigits| {
             let all: Vec<usize> = (0..pictures.len()).collect();
-            let classes = pictures.labels(&all).map(|labels| {
-                Target::Classes(labels.into_iter().map(usize::from).collect())
-            });
+            let classes = pictures
+                .labels(&all)
+                .map(|labels| Target::Classes(labels.into_iter().map(usize::from).collect()));
             let part = Part {
                 targets: classes.to_vec(),
                 source: Source::Pictures(pictures),
@@ -78,8 +78,11 @@ impl Sets {
             first += all.len();
             part
         };
-        let (train, validation, test) =
-            (part(splits.train), part(splits.validation), part(splits.test));
+        let (train, validation, test) = (
+            part(splits.train),
+            part(splits.validation),
+            part(splits.test),
+        );
         Ok(Self {
             train,
             validation,
@@ -104,7 +107,10 @@ impl Sets {
         })?;
         let data = read(folder)?;
         let part = |pairs: Pairs| {
-            let stars = pairs.stars.iter().map(|&stars| (stars != UNRATED).then_some(stars));
+            let stars = pairs
+                .stars
+                .iter()
+                .map(|&stars| (stars != UNRATED).then_some(stars));
             Part {
                 targets: vec![
                     Target::Binary(pairs.watched.clone()),
@@ -172,7 +178,11 @@ impl Part {
                 Rows::Pairs(ids(&pairs.user), ids(&pairs.item))
             }
         };
-        let targets = self.targets.iter().map(|target| target.select(rows)).collect();
+        let targets = self
+            .targets
+            .iter()
+            .map(|target| target.select(rows))
+            .collect();
         (input, targets)
     }
 

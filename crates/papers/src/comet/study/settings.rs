@@ -111,7 +111,11 @@ impl Settings for CometSettings {
             }
         }
         if self.restarts > 100 {
-            return invalid("restarts", self.restarts.to_string(), "it must be 0 to 100".into());
+            return invalid(
+                "restarts",
+                self.restarts.to_string(),
+                "it must be 0 to 100".into(),
+            );
         }
         for (key, value) in [("learning_rate", self.learning_rate), ("gamma", self.gamma)] {
             if !(value > 0.0 && value.is_finite()) {

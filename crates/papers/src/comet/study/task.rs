@@ -36,7 +36,10 @@ impl Target {
             }
             // ln(1 + exp(−z)) for yes and ln(1 + exp(z)) for no.
             Target::Binary(answers) => {
-                let signs = answers.iter().map(|&yes| if yes { -1.0 } else { 1.0 }).collect();
+                let signs = answers
+                    .iter()
+                    .map(|&yes| if yes { -1.0 } else { 1.0 })
+                    .collect();
                 activation::softplus(output * column(signs, &device), 1.0).mean()
             }
             Target::Values(values) => {
@@ -57,9 +60,12 @@ fn column(values: Vec<f32>, device: &Device) -> Tensor<2> {
 
 /// Share of rows whose largest output (the first of equal ones) is their class.
 pub fn accuracy(outputs: &[f32], width: usize, classes: &[usize]) -> f64 {
-    let right = outputs.chunks_exact(width).zip(classes).filter(|(row, class)| {
-        let best = (0..width).rev().max_by(|&a, &b| row[a].total_cmp(&row[b]));
-        best == Some(**class)
-    });
+    let right = outputs
+        .chunks_exact(width)
+        .zip(classes)
+        .filter(|(row, class)| {
+            let best = (0..width).rev().max_by(|&a, &b| row[a].total_cmp(&row[b]));
+            best == Some(**class)
+        });
     right.count() as f64 / classes.len().max(1) as f64
 }

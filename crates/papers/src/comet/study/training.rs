@@ -35,9 +35,26 @@ pub fn run(
         None => Vec::new(),
     };
     while finished.len() < starts {
-        let start = Start { number: finished.len(), of: starts };
-        let model = train(trial, &sets, &config, &device, start, &finished, resumed.take())?;
-        let scores = scores::score(model.as_ref(), &sets, &weights(&settings), settings.k, &device)?;
+        let start = Start {
+            number: finished.len(),
+            of: starts,
+        };
+        let model = train(
+            trial,
+            &sets,
+            &config,
+            &device,
+            start,
+            &finished,
+            resumed.take(),
+        )?;
+        let scores = scores::score(
+            model.as_ref(),
+            &sets,
+            &weights(&settings),
+            settings.k,
+            &device,
+        )?;
         if start.number == 0
             && let Some(model) = &model
         {
@@ -92,14 +109,22 @@ fn model_config(
             steps: ((settings.search_share * steps as f64) as usize).max(2),
             noise: settings.search_noise,
             entropy_reg: settings.search_reg,
-            permutations: if settings.search_per_tree { settings.k } else { 1 },
+            permutations: if settings.search_per_tree {
+                settings.k
+            } else {
+                1
+            },
         }),
         ids: sets.ids,
         hash_seed: 0,
         embedding: sets.embedding,
         input: sets.input,
         body: sets.body.clone(),
-        dropout: if sets.embedding.is_some() { settings.dropout } else { 0.0 },
+        dropout: if sets.embedding.is_some() {
+            settings.dropout
+        } else {
+            0.0
+        },
         heads: sets.heads.clone(),
     }
 }
