@@ -285,7 +285,7 @@ mod tests {
         let one = gate.weights(GateInput::default()).unwrap().weights;
         let x = Tensor::ones([3, 7], &device());
         let three = gate.weights(GateInput::new(x)).unwrap().weights;
-        let row: Vec<f32> = one.into_data().try_to_vec().unwrap();
+        let row: Vec<f64> = one.into_data().try_to_vec_as().unwrap();
         assert_values(three, &row.repeat(3));
     }
 }

@@ -85,6 +85,10 @@ pub struct GateOutput {
 
 /// Intermediate results by kind of gate.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a batch, taken apart at once"
+)]
 pub enum Detail {
     /// Nothing besides the weights.
     Plain,

@@ -43,16 +43,18 @@ pub trait Expert {
 /// use offprint_experts::{Expert, ExpertList, GateInput, MixtureOfExperts, TopKConfig};
 ///
 /// #[derive(Module, Debug)]
-/// struct Affine(Linear);
+/// struct Affine {
+///     linear: Linear,
+/// }
 ///
 /// impl Expert for Affine {
 ///     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-///         self.0.forward(x)
+///         self.linear.forward(x)
 ///     }
 /// }
 /// # fn main() -> Result<(), offprint_experts::ExpertsError> {
 /// let device = Device::flex();
-/// let experts = (0..4).map(|_| Affine(LinearConfig::new(3, 2).init(&device))).collect();
+/// let experts = (0..4).map(|_| Affine { linear: LinearConfig::new(3, 2).init(&device) }).collect();
 /// let gate = TopKConfig::new(3, 4, 1).init(&device)?;
 /// let mixture = MixtureOfExperts::new(gate, ExpertList::new(experts)?)?;
 /// let output = mixture.forward(Tensor::ones([5, 3], &device), GateInput::default())?;

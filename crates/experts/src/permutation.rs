@@ -27,8 +27,7 @@ impl Permutation {
         check_shape("permutation", [m, n, columns], [m.max(1), n, n])?;
         for (index, row) in host(matrices.clone()).chunks_exact(n.max(1)).enumerate() {
             let sum: f32 = row.iter().sum();
-            // Written so that a sum that is not a number fails too.
-            if !((sum - 1.0).abs() <= TOLERANCE) {
+            if sum.is_nan() || (sum - 1.0).abs() > TOLERANCE {
                 let (matrix, row) = (index / n, index % n);
                 return Err(ExpertsError::PermutationRow { matrix, row, sum });
             }

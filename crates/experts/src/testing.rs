@@ -8,8 +8,8 @@ pub fn device() -> Device {
 }
 
 /// Asserts that a tensor holds these values, within 2e-6 of the larger of 1 and the value.
-pub fn assert_values<const D: usize>(tensor: Tensor<D>, expected: &[f32]) {
-    let actual: Vec<f32> = tensor.inner().try_into_vec_as().unwrap();
+pub fn assert_values<const D: usize>(tensor: Tensor<D>, expected: &[f64]) {
+    let actual: Vec<f64> = tensor.inner().try_into_vec_as().unwrap();
     assert_eq!(actual.len(), expected.len());
     for (actual, expected) in actual.iter().zip(expected) {
         let error = (actual - expected).abs();

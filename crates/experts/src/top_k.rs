@@ -235,15 +235,8 @@ mod tests {
         .unwrap();
         let input = GateInput::new(Tensor::ones([1, 1], &device));
         let quiet = gate.weights(input.clone()).unwrap();
-        assert_eq!(
-            quiet
-                .detail
-                .selected()
-                .unwrap()
-                .into_data()
-                .try_to_vec_as::<i64>(),
-            [0, 2]
-        );
+        let selected = quiet.detail.selected().unwrap().into_data();
+        assert_eq!(selected.try_to_vec_as::<i64>().unwrap(), [0, 2]);
         let noise = Tensor::from_data([[0.0, 1.0, -1.0, 2.0]], &device);
         let noisy = gate.weights(input.with_noise(noise)).unwrap();
         let Detail::Logits { logits, .. } = noisy.detail else {

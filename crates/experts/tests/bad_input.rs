@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use offprint_experts::{
     CnnExpertsConfig, CometGateConfig, DSelectKConfig, Expert, ExpertList, ExpertsError, Gate,
-    GateConfig, GateInput, HashGate, HashGateConfig, LocalSearchConfig, MixtureOfExperts,
+    GateConfig, GateInput, HashGate, HashGateConfig, LocalSearchConfig, MixtureOfExperts, Mlp,
     MlpConfig, MlpExperts, MlpExpertsConfig, MultiGate, Permutation, SmoothStepConfig,
     SoftmaxGateConfig, Stage, TopKConfig, assignment,
 };
@@ -282,16 +282,20 @@ fn experts_of_unequal_width() {
     );
 
     #[derive(Module, Debug)]
-    struct Wide(usize);
-    impl Expert for Wide {
+    struct One {
+        layers: Mlp,
+    }
+    impl Expert for One {
         fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-            let [rows, _] = x.dims();
-            Tensor::ones([rows, self.0], &x.device())
+            self.layers.forward(x)
         }
     }
+    let one = |width| One {
+        layers: MlpConfig::new(3, vec![width]).init(&device()).unwrap(),
+    };
     let gate = SoftmaxGateConfig::new(3, 2).init(&device()).unwrap();
     let mixture =
-        MixtureOfExperts::new(gate, ExpertList::new(vec![Wide(2), Wide(3)]).unwrap()).unwrap();
+        MixtureOfExperts::new(gate, ExpertList::new(vec![one(2), one(3)]).unwrap()).unwrap();
     says(
         mixture.forward(Tensor::ones([4, 3], &device()), GateInput::default()),
         "expert 1 gives vectors of width 3, but expert 0 gives width 2",

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Distribution, Tensor, activation};
 use offprint_experts::{
     AnyGate, CnnExpertsConfig, CometGateConfig, DSelectKConfig, ExpertLayer, Gate, GateConfig,
     GateInput, HashGateConfig, LocalSearchConfig, MixtureOfExperts, MlpConfig, MlpExperts,
-    MlpExpertsConfig, MultiGate, Pairs, Schedule, SoftmaxGateConfig, TopKConfig,
+    MlpExpertsConfig, MultiGate, Pairs, Permutation, Schedule, SoftmaxGateConfig, TopKConfig,
 };
 use std::sync::Arc;
 
@@ -128,14 +128,18 @@ fn values_and_gradients_of_every_gate_with_and_without_local_search() {
             let search = LocalSearchConfig::new(EXPERTS, 100)
                 .init(&device())
                 .unwrap();
-            // Soft at 1e-3: rows that are nearly one-hot, with many entries that are exactly zero.
-            let soft = search.soft(Schedule { steps: 100 }.at(50), None).unwrap();
-            let permutation = offprint_experts::Permutation::Soft(soft);
+            // Soft at 1e-5: rows that are nearly one-hot, with many entries that are exactly zero. Once a backward pass, since
+            // each uses up its graph.
+            let soft = || {
+                let stage = Schedule { steps: 100 }.at(50);
+                Permutation::Soft(search.soft(stage, None).unwrap())
+            };
+            let permutations = [soft(), soft()];
             let model = MixtureOfExperts::new(gate.clone(), mlp()).unwrap();
             let x = normal([BATCH, INPUT], 1.0).require_grad();
             let mut routing = GateInput::default().with_ids(&IDS);
             if searched {
-                routing = routing.with_permutation(&permutation);
+                routing = routing.with_permutation(&permutations[0]);
             }
             let cotangent = normal([BATCH, 3], 1.0);
 
@@ -168,6 +172,7 @@ fn values_and_gradients_of_every_gate_with_and_without_local_search() {
                 .gate
                 .weights(GateInput {
                     x: Some(x.clone()),
+                    permutation: searched.then_some(&permutations[1]),
                     ..routing
                 })
                 .unwrap();

@@ -169,7 +169,7 @@ fn each(slices: &mut [&mut [f32]], work: impl Fn(usize, &mut [f32]) + Sync) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_same, random, tensor};
+    use crate::testing::{assert_same, assert_same_for_any_threads, random, tensor};
 
     fn pairs(batch: usize, experts: usize) -> Arc<Pairs> {
         let weights: Vec<f32> = random(batch * experts, 7)
@@ -245,6 +245,37 @@ mod tests {
             .try_to_vec::<f32>()
             .unwrap();
         assert_eq!(dw[2..], [0.0, 0.0]);
+    }
+
+    #[test]
+    fn is_the_same_for_any_number_of_threads() {
+        let pairs = pairs(300, 5);
+        assert_same_for_any_threads(|| {
+            let (x, weight, bias) = (
+                tensor([pairs.len(), 40], 1),
+                tensor([5, 40, 70], 2),
+                tensor([5, 70], 3),
+            );
+            let y = grouped_linear(x.clone(), weight.clone(), bias, &pairs, true);
+            let mut values: Vec<f32> = y.clone().into_data().try_to_vec().unwrap();
+            let grads = y.powi_scalar(2).sum().backward();
+            values.extend(
+                x.grad(&grads)
+                    .unwrap()
+                    .into_data()
+                    .try_to_vec::<f32>()
+                    .unwrap(),
+            );
+            values.extend(
+                weight
+                    .grad(&grads)
+                    .unwrap()
+                    .into_data()
+                    .try_to_vec::<f32>()
+                    .unwrap(),
+            );
+            values
+        });
     }
 
     #[test]

@@ -223,7 +223,7 @@ fn slab(parameters: &Array, expert: usize, size: usize) -> &[f32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_same, random, tensor};
+    use crate::testing::{assert_same, assert_same_for_any_threads, random, tensor};
 
     fn pairs(batch: usize, experts: usize) -> Arc<Pairs> {
         let weights: Vec<f32> = random(batch * experts, 7)
@@ -249,6 +249,8 @@ mod tests {
             (5, 10, 8, 16, 20, 5),
             (4, 3, 7, 8, 7, 3),
             (3, 2, 6, 5, 3, 4),
+            (3, 3, 5, 7, 6, 1),
+            (2, 1, 20, 4, 11, 2),
         ];
         for (batch, channels, height, width, filters, kernel) in sizes {
             let shape = ConvShape {
@@ -293,6 +295,43 @@ mod tests {
             [x, weight, bias],
             1e-4
         );
+    }
+
+    #[test]
+    fn is_the_same_for_any_number_of_threads() {
+        let shape = ConvShape {
+            channels: 2,
+            height: 10,
+            width: 9,
+            filters: 7,
+            kernel: 3,
+        };
+        let pairs = pairs(20, 4);
+        assert_same_for_any_threads(|| {
+            let (x, (weight, bias)) = (
+                tensor([pairs.len(), shape.input()], 1),
+                parameters(4, shape),
+            );
+            let y = grouped_conv(x.clone(), weight.clone(), bias, &pairs, shape);
+            let mut values: Vec<f32> = y.clone().into_data().try_to_vec().unwrap();
+            let grads = y.powi_scalar(2).sum().backward();
+            values.extend(
+                x.grad(&grads)
+                    .unwrap()
+                    .into_data()
+                    .try_to_vec::<f32>()
+                    .unwrap(),
+            );
+            values.extend(
+                weight
+                    .grad(&grads)
+                    .unwrap()
+                    .into_data()
+                    .try_to_vec::<f32>()
+                    .unwrap(),
+            );
+            values
+        });
     }
 
     #[test]

@@ -22,6 +22,16 @@ pub fn tensor<const D: usize>(shape: [usize; D], seed: u64) -> Tensor<D> {
     Tensor::from_data(TensorData::new(values, shape), &Device::flex().autodiff()).require_grad()
 }
 
+/// Asserts that `run` gives exactly the same numbers with one, two and three threads.
+pub fn assert_same_for_any_threads(run: impl Fn() -> Vec<f32> + Sync) {
+    let with = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.unwrap().install(&run)
+    };
+    let expected = with(1);
+    assert!((2..4).all(|threads| with(threads) == expected));
+}
+
 /// Asserts that two tensors differ by at most `tolerance` (absolute or relative to the expected one).
 pub fn assert_close<const D: usize>(actual: Tensor<D>, expected: Tensor<D>, tolerance: f32) {
     assert_eq!(actual.dims(), expected.dims());

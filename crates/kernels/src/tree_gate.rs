@@ -4,9 +4,9 @@
 //! `2i + 2`. Expert `j` is the `j`-th leaf from left to right, which is heap order only if `n` is a power of two.
 //!
 //! One matrix product gives all projections of a row, for each tree first those of the splits in heap order, then those
-//! of the leaves in expert order. [`tree_reach`] makes of the first the probability that a tree reaches each leaf,
-//! [`leaf_softmax`] makes of the second and the reach the mixture weights. What has zero reach costs next to nothing in
-//! both directions.
+//! of the leaves in expert order. [`tree_reach`] makes of the first the probability that a tree reaches each leaf, without
+//! entering subtrees of zero reach in either direction; [`leaf_softmax`] makes of the second and the reach the mixture
+//! weights, exactly zero where the reach is.
 //!
 //! Source: Ibrahim et al., "COMET: Learning Cardinality Constrained Mixture of Experts with Trees and Local Search",
 //! KDD 2023, section 4.
@@ -340,7 +340,7 @@ impl Kernel for Softmax {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_same, random, tensor};
+    use crate::testing::{assert_same, assert_same_for_any_threads, random, tensor};
 
     #[test]
     fn experts_stand_from_left_to_right() {
@@ -389,6 +389,18 @@ mod tests {
                 1e-4
             );
         }
+    }
+
+    #[test]
+    fn is_the_same_for_any_number_of_threads() {
+        assert_same_for_any_threads(|| {
+            let x = tensor([200, tree_width(4, 16)], 1);
+            let g = leaf_softmax(x.clone(), tree_reach(x.clone(), 4, 16, 1.0));
+            let mut values: Vec<f32> = g.clone().into_data().try_to_vec().unwrap();
+            let dx = x.grad(&g.powi_scalar(2).sum().backward()).unwrap();
+            values.extend(dx.into_data().try_to_vec::<f32>().unwrap());
+            values
+        });
     }
 
     #[test]

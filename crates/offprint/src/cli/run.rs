@@ -12,7 +12,7 @@ use offprint_lab::{
     tensorboard,
 };
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -79,7 +79,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
         arms: args.arms.clone(),
         seeds: args.seeds,
         overrides,
-        data_dir: args.data_dir.as_ref().map(absolute).transpose()?,
+        data_dir: args.data_dir.as_deref().map(absolute).transpose()?,
         command: command_line(),
     };
     let mut plan = Plan::new(paper, work, &request, offprint_papers::build(paper.slug))?;
@@ -151,7 +151,7 @@ pub fn checkpoint_interval(seconds: f64) -> Result<Duration> {
 }
 
 /// A worker has the folder of its own trial, so a path must not depend on where it runs.
-fn absolute(path: &PathBuf) -> Result<PathBuf> {
+fn absolute(path: &Path) -> Result<PathBuf> {
     path.canonicalize()
         .map_err(|e| Error::input(format!("--data-dir {}: {e}", path.display())))
 }

@@ -118,7 +118,7 @@ fn step(bench: &Bench, body: ExpertBody) -> Box<dyn FnMut()> {
     let mut model: Option<Model> = Some(config.init(&device).expect("valid sizes"));
     let mut optimizer = AdamConfig::new().init();
     let x = Tensor::random([batch, dim], Distribution::Uniform(0.0, 1.0), &device);
-    let rows = Rows::Features(x, Vec::new());
+    let rows = Rows::features(x, Vec::new());
     let targets = vec![Target::Classes((0..batch).map(|row| row % 10).collect()); 2];
     Box::new(move || {
         let mut current = model.take().expect("put back below");

@@ -15,15 +15,9 @@ pub static WORK: Work = Work {
         softly at first (Sinkhorn), then for good (Hungarian).",
     equation: "g = softmax over all trees t and leaves j of (x·v_tj + c_tj + ln P_tj);  w_j = Σ_t Σ_i g_ti R[i,j]",
     parts: &[
-        part(
-            "tree gate, at most k of any n experts",
-            "experts::CometGate",
-        ),
+        part("tree gate: ≤ k of any n experts", "experts::CometGate"),
         part("differentiable (smooth-step)", "experts::SmoothStep"),
-        part(
-            "sparsity exploited, forward and backward",
-            "experts::ExpertLayer",
-        ),
+        part("sparsity used both ways, counted", "experts::ExpertLayer"),
         part("local search for any gate", "experts::LocalSearch"),
         part(
             "… Sinkhorn, Hungarian, schedule",

@@ -24,7 +24,7 @@ fn outputs(matches: &ArgMatches) -> Result<(Config, MultiGateOutput, usize)> {
     let table = table(required(matches, "table"), &options)?;
     let features = config.features(&table, &Device::default())?;
     let output = model
-        .predict(&Rows::Features(features, Vec::new()))
+        .predict(&Rows::features(features, Vec::new()))
         .map_err(explain_experts)?;
     Ok((config, output, table.rows()))
 }

@@ -43,7 +43,7 @@ impl Rowset {
             .iter()
             .map(|target| target.select(rows))
             .collect();
-        (Rows::Features(features, Vec::new()), targets)
+        (Rows::features(features, Vec::new()), targets)
     }
 }
 
@@ -151,7 +151,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     )?;
     let (held_out, targets) = rows.select(&split.validation);
     let output = model
-        .predict(&without_gradients(held_out))
+        .predict(&held_out.without_gradients())
         .map_err(explain_experts)?;
     let scores = scores(&config.targets, &output.tasks, &targets);
     saved::save(out, &model, &config, overwrite)?;
@@ -240,7 +240,7 @@ fn fit(
     let mut model = config.init(device).map_err(explain_experts)?;
     let mut optimizer = AdamConfig::new().with_epsilon(1e-7).init();
     let (held_out, held_targets) = rows.select(&split.validation);
-    let held_out = without_gradients(held_out);
+    let held_out = held_out.without_gradients();
     let weights = vec![1.0; rows.targets.len()];
     let bar = ProgressBar::new(epochs);
     let style = ProgressStyle::with_template(" {bar:20} epoch {pos}/{len}  {msg}  {eta} left");
@@ -281,14 +281,6 @@ fn fit(
     bar.finish_and_clear();
     best.map(|(_, model)| model)
         .ok_or_else(|| Error::run("no epoch was trained"))
-}
-
-/// Features outside the graph.
-fn without_gradients(rows: Rows) -> Rows {
-    match rows {
-        Rows::Features(x, ids) => Rows::Features(x.inner(), ids),
-        pairs => pairs,
-    }
 }
 
 fn outputs(coder: &TargetCoder) -> usize {

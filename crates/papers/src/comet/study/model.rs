@@ -123,11 +123,41 @@ pub struct Model {
 
 /// Rows as a model reads them.
 #[derive(Clone, Debug)]
-pub enum Rows {
-    /// Features `[rows, input]`, and the id of each row.
-    Features(Tensor<2>, Vec<usize>),
-    /// User and item of each row; a hash gate routes by the user.
-    Pairs(Vec<usize>, Vec<usize>),
+pub struct Rows {
+    /// `[rows, input]`; absent where the model embeds users and items.
+    features: Option<Tensor<2>>,
+    /// The id of each row, which a hash gate routes by; the user where users and items are embedded.
+    ids: Vec<usize>,
+    /// The item of each row.
+    items: Vec<usize>,
+}
+
+impl Rows {
+    /// Rows of features, with the id of each; no gate but hash looks at the ids.
+    pub fn features(features: Tensor<2>, ids: Vec<usize>) -> Self {
+        Self {
+            features: Some(features),
+            ids,
+            items: Vec::new(),
+        }
+    }
+
+    /// Rows of users and items.
+    pub fn pairs(users: Vec<usize>, items: Vec<usize>) -> Self {
+        Self {
+            features: None,
+            ids: users,
+            items,
+        }
+    }
+
+    /// The rows outside the graph.
+    pub fn without_gradients(self) -> Self {
+        Self {
+            features: self.features.map(Tensor::inner),
+            ..self
+        }
+    }
 }
 
 /// Largest width of a layer and number of ids that a configuration from a file may ask for.
@@ -287,12 +317,12 @@ impl Model {
     }
 
     fn features(&self, rows: &Rows) -> Tensor<2> {
-        match (rows, &self.users, &self.items) {
-            (Rows::Features(x, _), ..) => x.clone(),
-            (Rows::Pairs(users, items), Some(by_user), Some(by_item)) => {
-                Tensor::cat(vec![embed(by_user, users), embed(by_item, items)], 1)
+        match (&rows.features, &self.users, &self.items) {
+            (Some(x), ..) => x.clone(),
+            (None, Some(users), Some(items)) => {
+                Tensor::cat(vec![embed(users, &rows.ids), embed(items, &rows.items)], 1)
             }
-            (Rows::Pairs(..), ..) => unreachable!("a model for pairs has embeddings"),
+            _ => unreachable!("a model for users and items has embeddings"),
         }
     }
 }
@@ -305,10 +335,9 @@ fn embed(embedding: &Embedding, ids: &[usize]) -> Tensor<2> {
 }
 
 fn routing<'a>(rows: &'a Rows, permutation: Option<&'a Permutation>) -> GateInput<'a> {
-    let (Rows::Features(_, ids) | Rows::Pairs(ids, _)) = rows;
     GateInput {
         permutation,
-        ..GateInput::by_id(ids)
+        ..GateInput::by_id(&rows.ids)
     }
 }
 

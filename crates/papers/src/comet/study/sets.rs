@@ -171,11 +171,11 @@ impl Part {
                 let [height, width] = pictures.size();
                 let pixels = TensorData::new(pictures.scaled(rows), [rows.len(), height * width]);
                 let ids = rows.iter().map(|row| self.first + row).collect();
-                Rows::Features(Tensor::from_data(pixels, device), ids)
+                Rows::features(Tensor::from_data(pixels, device), ids)
             }
             Source::Pairs(pairs) => {
                 let ids = |all: &[u32]| rows.iter().map(|&row| all[row] as usize).collect();
-                Rows::Pairs(ids(&pairs.user), ids(&pairs.item))
+                Rows::pairs(ids(&pairs.user), ids(&pairs.item))
             }
         };
         let targets = self

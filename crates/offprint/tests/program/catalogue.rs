@@ -1,11 +1,9 @@
 //! Verbs that read the catalogue.
 
-mod program;
-
-use program::{offprint, root};
+use crate::{Ended, offprint, root};
 use std::path::Path;
 
-fn here(arguments: &[&str]) -> program::Ended {
+fn here(arguments: &[&str]) -> Ended {
     offprint(Path::new("."), arguments)
 }
 

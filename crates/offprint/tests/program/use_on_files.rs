@@ -1,8 +1,6 @@
 //! `offprint use comet` on a real table, and on bad ones.
 
-mod program;
-
-use program::{offprint, root};
+use crate::{offprint, root};
 use std::fs;
 
 #[test]
@@ -61,7 +59,7 @@ fn comet_trains_predicts_and_shows_experts() {
     // A model folder that was tampered with, and tables that do not fit it.
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     write("other.csv", "a,b\n1,2\n");
-    comet(&["predict", "model", "other.csv", "--out", "q.csv"]).bad(&["alcohol"]);
+    comet(&["predict", "model", "other.csv", "--out", "q.csv"]).bad(&["no column", "other.csv"]);
     comet(&["predict", "nowhere", table, "--out", "q.csv"]).bad(&["nowhere/config.json"]);
     let config = fs::read_to_string(folder.path().join("model/config.json")).unwrap();
     write(

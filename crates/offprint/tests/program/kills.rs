@@ -1,8 +1,6 @@
 //! A program that is killed at random moments loses nothing, doubles nothing and ends with the same numbers.
 
-mod program;
-
-use program::{SMALL, command, offprint};
+use crate::{SMALL, command, offprint};
 use std::{
     collections::BTreeMap,
     fs,
@@ -45,7 +43,7 @@ fn numbers(store: &Path) -> BTreeMap<String, (String, String)> {
 fn kills_at_random_moments_change_no_number() {
     let kills: u32 = std::env::var("OFFPRINT_KILLS").map_or(20, |kills| kills.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
-    let run = |store: &str| [&["run", "comet", "--runs", store], SMALL, RUN].concat();
+    let run = |store: &'static str| [&["run", "comet", "--runs", store], SMALL, RUN].concat();
     let started = Instant::now();
     offprint(folder.path(), &run("undisturbed")).good();
     let undisturbed = started.elapsed();

@@ -1,5 +1,10 @@
 //! The program as a user runs it.
 
+mod catalogue;
+mod kills;
+mod run;
+mod use_on_files;
+
 use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
