@@ -142,7 +142,9 @@ impl Checkpoint {
 }
 
 fn broken(part: &str, error: impl std::fmt::Display) -> Error {
-    Error::run(format!("checkpoint: {part}: {error}"))
+    Error::run(format!(
+        "the checkpoint is damaged: {part}: {error}; begin again with --fresh"
+    ))
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ use crate::{
 /// # Errors
 /// None that a record gathered from a store could cause.
 pub fn json(record: &Record) -> Result<String> {
-    serde_json::to_string_pretty(record)
+    serde_json::to_string(record)
         .map_err(|error| Error::run(format!("the record as JSON: {error}")))
 }
 

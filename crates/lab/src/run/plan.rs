@@ -308,7 +308,7 @@ impl Plan {
             ),
             (0, None) => "Default settings: no full run has tuned the arms yet.".into(),
             (trials, _) => format!(
-                "Settings of each arm chosen by {trials} random trials on {}.",
+                "Settings of each arm chosen by {trials} random trials on validation data ({}).",
                 tuning.validation
             ),
         }

@@ -82,15 +82,26 @@ impl Worker {
         }
     }
 
-    /// The last line but hints that the process wrote to its log.
+    /// What its log says of the end: the error it printed, else the message of a panic, else the last line.
     fn last_words(&self) -> Option<String> {
         let log = std::fs::read_to_string(self.folder.file("worker.log")).ok()?;
-        let mut lines = log.lines().map(str::trim).filter(|line| !line.is_empty());
-        let panic = lines
-            .clone()
-            .skip_while(|line| !line.contains("panicked at"));
-        let line = panic.take(2).last().or_else(|| lines.next_back())?;
-        Some(line.strip_prefix("error: ").unwrap_or(line).to_string())
+        let lines: Vec<&str> = log
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect();
+        let error = lines
+            .iter()
+            .rev()
+            .find_map(|line| line.strip_prefix("error: "));
+        let panic = || {
+            let place = lines.iter().position(|line| line.contains("panicked at"))?;
+            lines.get(place + 1).copied()
+        };
+        error
+            .or_else(panic)
+            .or(lines.last().copied())
+            .map(String::from)
     }
 }
 

@@ -261,6 +261,41 @@ fn recommendations_train_from_movielens_files() {
 }
 
 #[test]
+fn pictures_come_from_mnist_files_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("mnist");
+    fs::create_dir(&data).unwrap();
+    let count = 300_u32;
+    for part in ["train", "t10k"] {
+        let mut images = [&[0, 0, 8, 3], &count.to_be_bytes()[..]].concat();
+        images.extend([28_u32.to_be_bytes(), 28_u32.to_be_bytes()].concat());
+        let mut labels = [&[0, 0, 8, 1], &count.to_be_bytes()[..]].concat();
+        for digit in 0..count {
+            // A bar whose height tells the class.
+            let class = (digit % 10) as usize;
+            labels.push(class as u8);
+            images.extend((0..28 * 28).map(|at| if at / 28 < 2 * class + 4 { 255 } else { 0 }));
+        }
+        fs::write(data.join(format!("{part}-images-idx3-ubyte")), images).unwrap();
+        fs::write(data.join(format!("{part}-labels-idx1-ubyte")), labels).unwrap();
+    }
+    let arguments = [
+        "--arms",
+        "topk",
+        "--seeds",
+        "1",
+        "--data-dir",
+        "mnist",
+        "--json",
+    ];
+    let record = run(folder.path(), &arguments).good().json();
+    let metrics = &record["arms"][0]["trials"][0]["metrics"];
+    assert!(metrics["accuracy_left"].as_f64().is_some(), "{metrics}");
+    fs::remove_file(data.join("t10k-labels-idx1-ubyte")).unwrap();
+    run(folder.path(), &["--data-dir", "mnist"]).bad(&["t10k-labels-idx1-ubyte"]);
+}
+
+#[test]
 fn a_store_that_cannot_be_written_is_named() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("runs"), "not a folder").unwrap();

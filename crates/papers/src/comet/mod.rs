@@ -58,11 +58,14 @@ pub static WORK: Work = Work {
             (--set recipe=released).",
         "Hash routing needs ids: users on MovieLens as in the paper; on pictures, which have none, the number of the \
             picture, so that a test picture goes to an expert that no training told anything about it.",
+        "At this scale the sparse gates end within the noise of five seeds of each other and of the dense gate: the \
+            digits are few and every gate but hash learns them. The paper's gains are ROC AUC on recommenders with \
+            millions of rows, after 500 tuning trials a gate.",
         "The language part (distilling BERT) waits for backbones.",
     ],
     study: &study::CometStudy,
     golden: golden::METHODS,
-    report: None,
+    report: Some(include_str!("../../../../reports/comet/report.json")),
     benches: bench::benches,
     command: Some(&files::OnFiles),
 };

@@ -148,7 +148,7 @@ pub fn leave_behind(
         "Mean weight of each expert for the left task, by class",
         columns,
     );
-    for class in 0..10 {
+    for class in 0..=classes.iter().copied().max().unwrap_or(0) {
         let rows = weights
             .chunks_exact(experts)
             .zip(classes)

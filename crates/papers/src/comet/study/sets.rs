@@ -7,7 +7,7 @@ use super::{
 };
 use burn::tensor::{Device, Tensor, TensorData};
 use offprint_data::{
-    DataError, movielens,
+    DataError, idx, movielens,
     multi_mnist::{self, Recipe, TwoDigits},
     recommend::{self, Pairs, Recommendation, UNRATED},
 };
@@ -47,23 +47,27 @@ impl Sets {
     /// Makes or reads the data.
     ///
     /// # Errors
-    /// MovieLens without a folder, or a folder without its files.
+    /// MovieLens without a folder, or a folder without the files of the data set.
     pub fn load(settings: &CometSettings, folder: Option<&Path>) -> Result<Self> {
         match settings.data {
-            DataSet::MultiMnist => Self::pictures(settings),
+            DataSet::MultiMnist => Self::pictures(settings, folder),
             DataSet::Movielens => Self::movielens(settings, folder),
         }
     }
 
-    fn pictures(settings: &CometSettings) -> Result<Self> {
+    /// Two digits a picture, of the sample inside or of the MNIST (or a relative of it) in a folder.
+    fn pictures(settings: &CometSettings, folder: Option<&Path>) -> Result<Self> {
+        let digits = match folder {
+            Some(folder) => idx::read_mnist(folder).map_err(explain)?.0,
+            None => offprint_data::mnist(),
+        };
         let recipe = match settings.recipe {
             RecipeKind::Published => Recipe::default(),
             RecipeKind::Released => Recipe::COMET_RELEASED,
         };
         let counts = [settings.pictures, settings.held_out, 2 * settings.held_out];
-        let splits = multi_mnist::splits(offprint_data::mnist(), counts, recipe, DATA_SEED)
-            .map_err(explain)?;
-        let size = splits.train.size();
+        let splits = multi_mnist::splits(digits, counts, recipe, DATA_SEED).map_err(explain)?;
+        let (size, classes) = (splits.train.size(), splits.train.classes());
         let mut first = 0;
         let mut part = |pictures: TwoDigits| {
             let all: Vec<usize> = (0..pictures.len()).collect();
@@ -94,7 +98,7 @@ impl Sets {
                 ExpertKind::Mlp => ExpertBody::Mlp(vec![50, 50]),
                 ExpertKind::Cnn => ExpertBody::Cnn(size),
             },
-            heads: vec![vec![50, 50, 10]; 2],
+            heads: vec![vec![50, 50, classes]; 2],
         })
     }
 
