@@ -142,19 +142,25 @@ impl Record {
                 tuning: tuning.trials,
             });
         }
-        let metrics = work.study.metrics().iter();
-        let metrics = metrics.filter(|metric| has(&arms, metric.name));
+        let nothing_yet = missing.len() == plan.arms.len() * plan.seeds.len();
+        let known = |metric: &str| nothing_yet || has(&arms, metric);
+        let metrics = work
+            .study
+            .metrics()
+            .iter()
+            .filter(|metric| known(metric.name))
+            .copied();
+        let metrics: Vec<Metric> = metrics.collect();
         let present: Vec<&str> = arms.iter().map(|record| record.arm.name).collect();
         // Claims of other data than this run's, whose metric no trial has, and claims on tuning where nothing was tuned
         // are left out before anything is judged. Claims on arms that were not asked for are judged (undecided) and then
         // hidden: fewer arms must not make the correction for many claims milder.
-        let nothing_yet = missing.len() == plan.arms.len() * plan.seeds.len();
         let judged: Vec<_> = work
             .study
             .claims()
             .iter()
             .filter(|claim| plan.tuning_trials > 0 || !claim.needs_tuning())
-            .filter(|claim| nothing_yet || has(&arms, claim.metric))
+            .filter(|claim| known(claim.metric))
             .copied()
             .collect();
         let tuning = work.study.tuning();
@@ -178,7 +184,7 @@ impl Record {
                 test: tuning.test.into(),
                 better: tuning.better,
             },
-            metrics: metrics.copied().collect(),
+            metrics,
             findings,
             arms,
             errata: work.errata.to_vec(),

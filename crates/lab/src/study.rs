@@ -90,8 +90,6 @@ pub struct Tuning {
     pub test: &'static str,
     /// Which way `validation` is better.
     pub better: Better,
-    /// Settings that a full run chose, as TOML, committed beside its report; `None` before the first full run.
-    pub chosen: Option<&'static str>,
 }
 
 /// A setting out of its range.
@@ -128,6 +126,11 @@ pub trait Study: Sync {
     fn seeds(&self, budget: Budget) -> u64;
     /// How arms are tuned.
     fn tuning(&self) -> Tuning;
+    /// What the tuning of a full run chose for such settings, as TOML, committed beside its report; `None` for settings
+    /// (another data set, say) that no committed run tuned. The quick budget uses it.
+    fn chosen(&self, _settings: &Self::Settings) -> Option<&'static str> {
+        None
+    }
     /// Checks that the data the settings ask for is there, before any trial starts.
     ///
     /// # Errors
@@ -157,6 +160,11 @@ pub trait AnyStudy: Sync {
     fn seeds(&self, budget: Budget) -> u64;
     /// See [`Study::tuning`].
     fn tuning(&self) -> Tuning;
+    /// See [`Study::chosen`].
+    ///
+    /// # Errors
+    /// The map is not a valid set of settings.
+    fn chosen(&self, settings: &SettingsMap) -> Result<Option<&'static str>>;
     /// The settings of a budget as a map.
     fn defaults(&self, budget: Budget) -> SettingsMap;
     /// Whether a map is a valid set of settings.
@@ -194,6 +202,9 @@ impl<S: Study> AnyStudy for S {
     }
     fn tuning(&self) -> Tuning {
         Study::tuning(self)
+    }
+    fn chosen(&self, settings: &SettingsMap) -> Result<Option<&'static str>> {
+        Ok(Study::chosen(self, &settings::typed(settings)?))
     }
     fn defaults(&self, budget: Budget) -> SettingsMap {
         settings::to_map(&self.settings(budget))

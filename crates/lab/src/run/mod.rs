@@ -21,7 +21,7 @@ use std::{
     },
     time::Duration,
 };
-use worker::{Message, Worker};
+use worker::{Failure, Message, Worker};
 
 /// How the trials of a plan are run.
 pub struct Options {
@@ -91,14 +91,18 @@ pub fn run(
     failed.extend(stage("seeds", plan.specs(), store, options, stop, watch)?);
     match failed.first() {
         None => Ok(()),
-        Some(first) => Err(
-            Error::run(format!("{} of the trials failed: {first}", failed.len()))
-                .help("the others are kept; the same command tries the failed ones again"),
-        ),
+        Some(Failure { message, help }) => {
+            let kept = "the others are kept; the same command tries the failed ones again";
+            let help = [help.as_str(), kept].join("\n");
+            Err(
+                Error::run(format!("{} of the trials failed: {message}", failed.len()))
+                    .help(help.trim()),
+            )
+        }
     }
 }
 
-/// Runs some trials and returns a message for each that failed.
+/// Runs some trials and returns those that failed.
 fn stage(
     name: &str,
     specs: Vec<TrialSpec>,
@@ -106,7 +110,7 @@ fn stage(
     options: &Options,
     stop: &AtomicBool,
     watch: &mut dyn FnMut(Progress),
-) -> Result<Vec<String>> {
+) -> Result<Vec<Failure>> {
     let folder = |spec: &TrialSpec| store.trial(&spec.slug, spec.budget, &spec.arm, spec.run);
     let mut waiting = VecDeque::new();
     let mut finished = Vec::new();
@@ -178,12 +182,16 @@ fn stage(
                         });
                     }
                     _ => {
-                        let message = failure.unwrap_or_else(|| "it left no outcome".into());
+                        let Failure { message, help } = failure.unwrap_or_else(|| Failure {
+                            message: "it left no outcome".into(),
+                            help: String::new(),
+                        });
                         watch(Progress::Failed {
                             spec,
                             message: &message,
                         });
-                        failed.push(format!("{}/{}: {message}", spec.arm, spec.run.folder()));
+                        let message = format!("{}/{}: {message}", spec.arm, spec.run.folder());
+                        failed.push(Failure { message, help });
                     }
                 }
             }

@@ -122,7 +122,7 @@ impl Plan {
         study.check_data(&settings, request.data_dir.as_deref())?;
         let tuning = study.tuning();
         tuning.space.check(&known, &settings)?;
-        let chosen = match (budget, tuning.chosen) {
+        let chosen = match (budget, study.chosen(&settings)?) {
             (Budget::Quick, Some(text)) => Some(Tuned::parse(text, &known, &settings)?),
             _ => None,
         };
@@ -300,17 +300,19 @@ impl Plan {
 
     /// How the settings of the arms were chosen, in a sentence.
     pub fn tuning_note(&self, work: &Work) -> String {
-        let tuning = work.study.tuning();
-        match (self.tuning_trials, tuning.chosen) {
-            (0, Some(_)) => format!(
+        if self.tuning_trials > 0 {
+            return format!(
+                "Settings of each arm chosen by {} random trials on validation data ({}).",
+                self.tuning_trials,
+                work.study.tuning().validation
+            );
+        }
+        match self.arms.iter().any(|arm| !arm.tuned.is_empty()) {
+            true => format!(
                 "Settings of each arm as chosen by the full budget's tuning: reports/{}/tuned.toml.",
                 self.slug
             ),
-            (0, None) => "Default settings: no full run has tuned the arms yet.".into(),
-            (trials, _) => format!(
-                "Settings of each arm chosen by {trials} random trials on validation data ({}).",
-                tuning.validation
-            ),
+            false => "Default settings, not tuned: the full budget tunes every arm.".into(),
         }
     }
 }

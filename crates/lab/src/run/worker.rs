@@ -21,6 +21,13 @@ pub(super) enum Message {
     Ended,
 }
 
+/// Why a trial failed.
+pub(super) struct Failure {
+    pub message: String,
+    /// What to do about it, if the trial knew.
+    pub help: String,
+}
+
 /// A running worker process; killed when dropped.
 pub(super) struct Worker {
     child: Child,
@@ -74,34 +81,43 @@ impl Worker {
     }
 
     /// Waits for the end and returns why it failed, if it did.
-    pub(super) fn wait(mut self) -> Option<String> {
+    pub(super) fn wait(mut self) -> Option<Failure> {
+        let plain = |message: String| Failure {
+            message,
+            help: String::new(),
+        };
         match self.child.wait() {
             Ok(status) if status.success() => None,
-            Ok(status) => Some(self.last_words().unwrap_or_else(|| status.to_string())),
-            Err(error) => Some(error.to_string()),
+            Ok(status) => Some(
+                self.last_words()
+                    .unwrap_or_else(|| plain(status.to_string())),
+            ),
+            Err(error) => Some(plain(error.to_string())),
         }
     }
 
-    /// What its log says of the end: the error it printed, else the message of a panic, else the last line.
-    fn last_words(&self) -> Option<String> {
+    /// What its log says of the end: the error it printed with its help, else the message of a panic, else the last
+    /// line.
+    fn last_words(&self) -> Option<Failure> {
         let log = std::fs::read_to_string(self.folder.file("worker.log")).ok()?;
         let lines: Vec<&str> = log
             .lines()
             .map(str::trim)
             .filter(|line| !line.is_empty())
             .collect();
-        let error = lines
-            .iter()
-            .rev()
-            .find_map(|line| line.strip_prefix("error: "));
-        let panic = || {
-            let place = lines.iter().position(|line| line.contains("panicked at"))?;
-            lines.get(place + 1).copied()
-        };
-        error
-            .or_else(panic)
-            .or(lines.last().copied())
-            .map(String::from)
+        let error = lines.iter().rposition(|line| line.starts_with("error: "));
+        if let Some(at) = error {
+            return Some(Failure {
+                message: lines[at]["error: ".len()..].into(),
+                help: lines[at + 1..].join("\n"),
+            });
+        }
+        let panic = lines.iter().position(|line| line.contains("panicked at"));
+        let line = panic.and_then(|at| lines.get(at + 1)).or(lines.last())?;
+        Some(Failure {
+            message: (*line).into(),
+            help: String::new(),
+        })
     }
 }
 

@@ -130,6 +130,9 @@ pub fn run(args: &RunArgs) -> Result<()> {
     }
     // Where trials failed, the others are reported all the same.
     let record = Record::gather(paper, work, &plan, &store)?;
+    if ran.is_err() && record.arms.iter().all(|arm| arm.trials.is_empty()) {
+        return ran;
+    }
     if let Some(folder) = &args.tensorboard {
         tensorboard::export(&record, folder)?;
     }

@@ -252,8 +252,12 @@ impl Study for CometStudy {
             validation: "validation",
             test: "loss",
             better: Better::Lower,
-            chosen: Some(include_str!("../../../../../reports/comet/tuned.toml")),
         }
+    }
+
+    fn chosen(&self, settings: &CometSettings) -> Option<&'static str> {
+        let tuned = include_str!("../../../../../reports/comet/tuned.toml");
+        (settings.data == DataSet::MultiMnist).then_some(tuned)
     }
 
     fn check_data(&self, settings: &CometSettings, data_dir: Option<&Path>) -> Result<()> {
