@@ -73,19 +73,11 @@ impl Ended {
 }
 
 /// The repository.
-#[allow(
-    dead_code,
-    reason = "each test program uses its own share of this module"
-)]
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// Settings under which a trial takes a second.
-#[allow(
-    dead_code,
-    reason = "each test program uses its own share of this module"
-)]
 pub const SMALL: &[&str] = &[
     "--set",
     "pictures=256",

@@ -115,8 +115,14 @@ fn settings_come_from_the_command_line_over_a_file() {
     assert_eq!(record["settings"]["learning_rate"], 0.002);
     // What the user fixed, tuning leaves alone; what they left, the committed tuning sets.
     assert!(record["arms"][0]["tuned"]["learning_rate"].is_null());
-    let record = run(folder.path(), &["--arms", "topk", "--seeds", "1", "--json"]).good().json();
-    assert!(record["arms"][0]["tuned"]["learning_rate"].is_f64(), "{}", record["arms"][0]);
+    let record = run(folder.path(), &["--arms", "topk", "--seeds", "1", "--json"])
+        .good()
+        .json();
+    assert!(
+        record["arms"][0]["tuned"]["learning_rate"].is_f64(),
+        "{}",
+        record["arms"][0]
+    );
     assert_eq!(record["arms"][0]["trials"][0]["metrics"]["active"], 1.0);
 }
 

@@ -201,22 +201,20 @@ impl ModelConfig {
     /// A value that the experts, gates or search refuse.
     pub fn init(&self, device: &Device) -> Result<Model> {
         let (n, k) = (self.experts, self.k);
-        let body = match &self.body {
+        let (body, width) = match &self.body {
             ExpertBody::Mlp(widths) => {
-                Body::Mlp(MlpExpertsConfig::new(n, self.input, widths.clone()).init(device)?)
+                let experts = MlpExpertsConfig::new(n, self.input, widths.clone()).init(device)?;
+                (Body::Mlp(experts), widths.last().copied())
             }
             ExpertBody::Cnn([height, width]) => {
-                Body::Cnn(CnnExpertsConfig::new(n, *height, *width).init(device)?)
+                let config = CnnExpertsConfig::new(n, *height, *width);
+                (
+                    Body::Cnn(config.init(device)?),
+                    config.dense.last().copied(),
+                )
             }
         };
-        let width = match &self.body {
-            ExpertBody::Mlp(widths) => widths.last().copied().unwrap_or(self.input),
-            ExpertBody::Cnn(_) => CnnExpertsConfig::new(n, 1, 1)
-                .dense
-                .last()
-                .copied()
-                .unwrap_or(1),
-        };
+        let width = width.expect("experts without layers are refused");
         let heads: Vec<_> = self
             .heads
             .iter()
