@@ -58,78 +58,73 @@ fn head(paper: &Paper) -> String {
 }
 
 fn body(paper: &Paper, work: &Work) -> Result<String> {
-    let mut text = String::new();
-    let mut line = |label: &str, value: &str| {
-        text += &item(label, value);
-        text.push('\n');
-    };
-    line("What it does", work.what_it_does);
-    line("In one line", work.equation);
-    let wide = work
+    let mut lines = vec![
+        item("What it does", work.what_it_does),
+        item("In one line", work.equation),
+    ];
+    let parts = work
         .parts
         .iter()
-        .map(|part| part.promise.chars().count())
-        .max()
-        .unwrap_or(0);
-    for (index, part) in work.parts.iter().enumerate() {
-        let label = if index == 0 { "Parts" } else { "" };
-        // Aligned by hand: the promises in one column, the items in the next.
-        text += &format!(" {label:<13}{:<wide$}  {}\n", part.promise, part.item);
-    }
-    let mut line = |label: &str, value: &str| {
-        text += &item(label, value);
-        text.push('\n');
-    };
-    let claims: Vec<String> = work
-        .study
-        .claims()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    let wide = claims
-        .iter()
-        .map(|claim| claim.chars().count())
-        .filter(|&w| w < 34)
-        .max();
-    let wide = wide.unwrap_or(0);
-    // Two claims a line where both are short.
-    let mut rest = claims.as_slice();
-    let mut label = "Claims";
-    while let [first, others @ ..] = rest {
-        rest = others;
-        let mut text = first.clone();
-        if let [second, others @ ..] = rest
-            && first.chars().count() <= wide
-            && second.chars().count() <= wide
-        {
-            text = format!("{first:<wide$} \u{a0}{second}");
-            rest = others;
-        }
-        line(label, &text.replace(' ', "\u{a0}"));
-        label = "";
-    }
-    line("Verdicts", &verdicts(work)?);
-    let errata = format!(
-        "{} in the released code: offprint errata {}",
-        work.errata.len(),
-        paper.slug
-    );
-    line("Errata", &errata);
-    line("Try it", &format!("offprint run {}", paper.slug));
+        .map(|part| (part.promise.into(), part.item.into()));
+    lines.extend(aligned("Parts", parts.collect()));
+    lines.extend(side_by_side(
+        "Claims",
+        work.study
+            .claims()
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+    ));
+    lines.push(item("Verdicts", &verdicts(work)?));
+    let count = work.errata.len();
+    lines.push(item(
+        "Errata",
+        &format!(
+            "{count} in the released code: offprint errata {}",
+            paper.slug
+        ),
+    ));
+    let mut calls = vec![(format!("offprint run {}", paper.slug), String::new())];
     if let Some(command) = work.command {
-        for verb in command.grammar().get_subcommands() {
-            let about = verb
-                .get_about()
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            line(
-                "",
-                &format!("offprint use {} {:<8} {about}", paper.slug, verb.get_name())
-                    .replace("  ", "\u{a0}\u{a0}"),
-            );
+        calls.extend(command.grammar().get_subcommands().map(|verb| {
+            let about = verb.get_about().map(ToString::to_string);
+            let call = format!("offprint use {} {}", paper.slug, verb.get_name());
+            (call, about.unwrap_or_default())
+        }));
+    }
+    lines.extend(aligned("Try it", calls));
+    Ok(lines.join("\n") + "\n")
+}
+
+/// Pairs in two columns, behind a label; a left text wider than `width` pushes its neighbor.
+fn two_columns(label: &str, width: usize, pairs: Vec<(String, String)>) -> Vec<String> {
+    let labels = std::iter::once(label).chain(std::iter::repeat(""));
+    let lines = labels.zip(pairs).map(|(label, (left, right))| {
+        format!(" {label:<13}{left:<width$}  {right}")
+            .trim_end()
+            .to_string()
+    });
+    lines.collect()
+}
+
+/// Pairs in two columns as wide as the left texts, behind a label.
+fn aligned(label: &str, pairs: Vec<(String, String)>) -> Vec<String> {
+    let width = pairs.iter().map(|(left, _)| left.chars().count()).max();
+    two_columns(label, width.unwrap_or(0), pairs)
+}
+
+/// Texts behind a label, two a line where both are short.
+fn side_by_side(label: &str, texts: Vec<String>) -> Vec<String> {
+    let half = 31;
+    let fits = |text: &str| text.chars().count() <= half;
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    for text in texts {
+        match pairs.last_mut() {
+            Some((left, right)) if right.is_empty() && fits(left) && fits(&text) => *right = text,
+            _ => pairs.push((text, String::new())),
         }
     }
-    Ok(text)
+    two_columns(label, half, pairs)
 }
 
 fn item(label: &str, value: &str) -> String {

@@ -24,7 +24,7 @@ impl UserCommand for OnFiles {
             .after_help("Example:\n  offprint use comet train TABLE.csv --targets a,b --out model")
             .subcommand(
                 Command::new("train")
-                    .about("Train on a table and save model.safetensors and config.json")
+                    .about("Train on a table and save the model")
                     .after_help(
                         "Example:\n  offprint use comet train wine.csv --targets color,alcohol \
                         --classes color --out model",
