@@ -109,6 +109,32 @@ pub fn columns(rows: &[Vec<String>], left: usize) -> String {
     text
 }
 
+/// Lines of at most `width` characters, indented, each ended by a new line; a longer word keeps its line.
+pub fn wrap(text: &str, width: usize, indent: usize) -> String {
+    let mut wrapped = String::new();
+    let mut used = 0;
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > width {
+            wrapped.push('\n');
+            used = 0;
+        }
+        if used == 0 {
+            wrapped.push_str(&" ".repeat(indent));
+            used = indent;
+        } else {
+            wrapped.push(' ');
+            used += 1;
+        }
+        wrapped.push_str(word);
+        used += length;
+    }
+    if used > 0 {
+        wrapped.push('\n');
+    }
+    wrapped
+}
+
 /// A number with four significant digits at most, as a table shows it.
 pub fn number(value: f64) -> String {
     let size = value.abs();

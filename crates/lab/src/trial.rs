@@ -41,7 +41,7 @@ impl TrialContext {
     /// # Errors
     /// There is none, or its files are damaged.
     pub fn open(folder: TrialFolder, checkpoint_every: Duration) -> Result<Self> {
-        let lock = Lock::take(&folder.file("lock"), |_| {})?;
+        let lock = Lock::take(&folder.file("lock"), |_| {}, || false)?;
         let spec = folder.spec()?.ok_or_else(|| {
             Error::input(format!("{} holds no trial", folder.path().display()))
                 .help("trials are begun by offprint run")

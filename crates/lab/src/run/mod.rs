@@ -77,9 +77,12 @@ pub fn run(
     stop: &AtomicBool,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<()> {
-    let _lock = store.lock(&plan.slug, plan.budget, |holder| {
-        watch(Progress::Waiting { holder });
-    })?;
+    let _lock = store.lock(
+        &plan.slug,
+        plan.budget,
+        |holder| watch(Progress::Waiting { holder }),
+        || stop.load(Ordering::Relaxed),
+    )?;
     plan.save(store)?;
     let mut failed = Vec::new();
     if plan.tuning_trials > 0 {

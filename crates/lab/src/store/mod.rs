@@ -147,14 +147,20 @@ impl Store {
         TrialFolder::new(self.study(slug, budget).join(arm).join(run.folder()))
     }
 
-    /// Takes the lock of a study, calling `waiting` with the holder's process number if it is taken.
+    /// Takes the lock of a study; see [`Lock::take`].
     ///
     /// # Errors
-    /// The folder cannot be made or written.
-    pub fn lock(&self, slug: &str, budget: Budget, waiting: impl FnOnce(&str)) -> Result<Lock> {
+    /// The folder cannot be made or written; `give_up` said so.
+    pub fn lock(
+        &self,
+        slug: &str,
+        budget: Budget,
+        waiting: impl FnOnce(&str),
+        give_up: impl Fn() -> bool,
+    ) -> Result<Lock> {
         let folder = self.study(slug, budget);
         fs::create_dir_all(&folder).map_err(|e| Error::io("make the folder", &folder, e))?;
-        Lock::take(&folder.join("lock"), waiting)
+        Lock::take(&folder.join("lock"), waiting, give_up)
     }
 
     /// Names of the studies in the store, as (slug, budget).

@@ -121,14 +121,18 @@ fn the_second_holder_is_told_and_waits() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::new(folder.path());
     let first = store
-        .lock("comet", Budget::Quick, |_| panic!("nobody has it"))
+        .lock(
+            "comet",
+            Budget::Quick,
+            |_| panic!("nobody has it"),
+            || false,
+        )
         .unwrap();
     let (sender, receiver) = std::sync::mpsc::channel();
     let second = std::thread::spawn(move || {
         let told = sender.clone();
-        let lock = store.lock("comet", Budget::Quick, move |holder| {
-            told.send(holder.to_string()).unwrap();
-        });
+        let waiting = move |holder: &str| told.send(holder.to_string()).unwrap();
+        let lock = store.lock("comet", Budget::Quick, waiting, || false);
         lock.unwrap();
         sender.send("taken".into()).unwrap();
     });

@@ -172,20 +172,9 @@ fn color() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
-/// Breaks text into lines of at most `width` characters, each after `indent` spaces but the first.
+/// Text in lines of at most `width` characters, each after `indent` spaces but the first.
 fn wrap(text: &str, width: usize, indent: usize) -> String {
-    let mut lines: Vec<String> = vec![String::new()];
-    for word in text.split_whitespace() {
-        let line = lines.last_mut().expect("there is one");
-        let length = line.chars().count();
-        if length > 0 && length + 1 + word.chars().count() > width - indent {
-            lines.push(word.to_string());
-        } else {
-            if length > 0 {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines.join(&format!("\n{}", " ".repeat(indent)))
+    offprint_lab::table::wrap(text, width, indent)
+        .trim()
+        .to_string()
 }

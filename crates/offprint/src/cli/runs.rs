@@ -108,12 +108,13 @@ fn delete(store: &Store, what: &str) -> Result<()> {
             continue;
         }
         // Held until the folder is gone: no run may be writing into it.
-        let _lock = store.lock(slug, budget, |holder| {
+        let waiting = |holder: &str| {
             eprintln!(
                 "{} is in use by process {holder}; waiting for it to end",
                 folder.display()
             );
-        })?;
+        };
+        let _lock = store.lock(slug, budget, waiting, || false)?;
         std::fs::remove_dir_all(&folder).map_err(|e| Error::io("remove", &folder, e))?;
         print(&format!("deleted {}\n", folder.display()));
         deleted += 1;

@@ -7,7 +7,7 @@ use offprint_lab::{
     run::work,
     store::TrialFolder,
 };
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 #[derive(Args)]
 pub struct TrialArgs {
@@ -28,7 +28,6 @@ pub fn trial(args: TrialArgs) -> Result<()> {
     }
     let every = super::run::checkpoint_interval(args.checkpoint_seconds)?;
     let folder = TrialFolder::new(args.folder);
-    let every: Duration = every;
     work(folder, every, args.attached, |slug| {
         Ok(running(slug)?.1.study)
     })

@@ -124,3 +124,36 @@ fn an_interrupt_keeps_what_is_done() {
     );
     assert!(first.exists());
 }
+
+/// A program that waits for another one leaves at the first interrupt.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_waiting_for_another_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("runs/comet/quick");
+    fs::create_dir_all(&store).unwrap();
+    let lock = fs::File::create(store.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let child = command(folder.path(), &[&["run", "comet"], SMALL].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let interrupt = ["-INT", &child.id().to_string()];
+    assert!(
+        std::process::Command::new("kill")
+            .args(interrupt)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        words.contains("in use by process") && words.contains("nothing was changed"),
+        "{words}"
+    );
+    drop(lock);
+}

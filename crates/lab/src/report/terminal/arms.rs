@@ -1,6 +1,7 @@
 //! The arms in a terminal: their numbers, and what each is.
 
-use super::style::{Style, wrap};
+use super::style::Style;
+use crate::table::wrap;
 use crate::{
     record::{ArmRecord, Record},
     report::{

@@ -1,9 +1,6 @@
 //! Tables that trials left, cut to a terminal.
 
-use super::{
-    arms::headed,
-    style::{Style, wrap},
-};
+use super::{arms::headed, style::Style};
 use crate::{
     record::{ArmRecord, Record},
     report::{
@@ -11,7 +8,7 @@ use crate::{
         summary::{cells, plural},
     },
     study::Role,
-    table::{Cell, Table},
+    table::{Cell, Table, wrap},
 };
 
 /// Rows of a table that a trial left, at most.

@@ -10,10 +10,13 @@ use super::{
     braille, curves,
     summary::{facts, missing, report_command, score},
 };
-use crate::{record::Record, study::Budget, table::columns};
+use crate::{
+    record::Record,
+    study::Budget,
+    table::{columns, wrap},
+};
 use arms::{abouts, arms};
 use left::tables;
-use style::wrap;
 
 /// Learning curves that are drawn, at most; the page has all.
 const CHARTS: usize = 2;

@@ -5,7 +5,7 @@ use super::{
     saved::{self, Config},
     table,
 };
-use crate::comet::study::{explain_experts, model::Rows};
+use crate::comet::study::{explain_experts, model::Rows, task::largest};
 use burn::tensor::Device;
 use clap::ArgMatches;
 use offprint_data::table::TargetCoder;
@@ -49,10 +49,7 @@ pub fn predict(matches: &ArgMatches) -> Result<()> {
                 heading.extend(classes.iter().map(|class| format!("P({name}={class})")));
                 for (line, logits) in cells.iter_mut().zip(values.chunks_exact(width)) {
                     let probabilities = softmax(logits);
-                    let best = (0..width)
-                        .rev()
-                        .max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
-                    line.push(classes[best.unwrap_or(0)].clone());
+                    line.push(classes[largest(logits)].clone());
                     line.extend(probabilities.iter().map(ToString::to_string));
                 }
             }

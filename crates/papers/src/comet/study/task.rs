@@ -58,14 +58,17 @@ fn column(values: Vec<f32>, device: &Device) -> Tensor<2> {
     Tensor::from_data(TensorData::new(values, [rows, 1]), device)
 }
 
-/// Share of rows whose largest output (the first of equal ones) is their class.
+/// Index of the largest output of a row, the first of equal ones; 0 for an empty row.
+pub fn largest(row: &[f32]) -> usize {
+    let best = (0..row.len())
+        .rev()
+        .max_by(|&a, &b| row[a].total_cmp(&row[b]));
+    best.unwrap_or(0)
+}
+
+/// Share of rows whose [`largest`] output is their class.
 pub fn accuracy(outputs: &[f32], width: usize, classes: &[usize]) -> f64 {
-    let right = outputs
-        .chunks_exact(width)
-        .zip(classes)
-        .filter(|(row, class)| {
-            let best = (0..width).rev().max_by(|&a, &b| row[a].total_cmp(&row[b]));
-            best == Some(**class)
-        });
-    right.count() as f64 / classes.len().max(1) as f64
+    let rows = outputs.chunks_exact(width).zip(classes);
+    let right = rows.filter(|(row, class)| largest(row) == **class).count();
+    right as f64 / classes.len().max(1) as f64
 }
