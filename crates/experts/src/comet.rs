@@ -8,7 +8,7 @@ use crate::init::draw;
 use burn::config::Config;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
-use offprint_kernels::{entropy, leaf_softmax, linear, tree_reach, tree_width};
+use offprint_kernels::{Activation, entropy, leaf_softmax, linear, tree_reach, tree_width};
 
 /// Limit of the uniform distribution from which leaf weights start.
 const LEAF_LIMIT: f64 = 0.05;
@@ -183,7 +183,12 @@ impl Gate for CometGate {
     fn route(&self, input: GateInput<'_>) -> Result<GateOutput> {
         let x = input.features("COMET", self.weight.dims()[0])?;
         let (batch, k, n) = (x.dims()[0], self.k, self.experts);
-        let projections = linear(x, self.weight.val(), Some(self.bias.val()), false);
+        let projections = linear(
+            x,
+            self.weight.val(),
+            Some(self.bias.val()),
+            Activation::Identity,
+        );
         let reach = tree_reach(projections.clone(), k, n, self.gamma as f32);
         let g = leaf_softmax(projections, reach.clone());
         let weights = match input.permutation {

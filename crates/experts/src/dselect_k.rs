@@ -6,7 +6,7 @@ use crate::init::draw;
 use burn::config::Config;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, activation};
-use offprint_kernels::{entropy, linear, smooth_step};
+use offprint_kernels::{Activation, entropy, linear, smooth_step};
 
 /// Limit of the uniform distribution from which the selectors' mixing weights start.
 const MIXING_LIMIT: f64 = 0.05;
@@ -173,8 +173,18 @@ impl DSelectK {
         }
         let x = input.features("DSelect-k", width)?;
         Ok((
-            linear(x.clone(), self.selector_weight.val(), Some(selector), false),
-            linear(x, self.mixing_weight.val(), Some(mixing), false),
+            linear(
+                x.clone(),
+                self.selector_weight.val(),
+                Some(selector),
+                Activation::Identity,
+            ),
+            linear(
+                x,
+                self.mixing_weight.val(),
+                Some(mixing),
+                Activation::Identity,
+            ),
         ))
     }
 

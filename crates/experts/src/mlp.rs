@@ -6,7 +6,7 @@ use crate::layer::ExpertLayer;
 use burn::config::Config;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
-use offprint_kernels::{Pairs, grouped_linear, linear};
+use offprint_kernels::{Activation, Pairs, grouped_linear, linear};
 use std::sync::Arc;
 
 /// Configuration of an [`Mlp`].
@@ -88,7 +88,11 @@ impl Mlp {
         let layers = self.weights.iter().zip(&self.biases).enumerate();
         layers.fold(x, |x, (layer, (weight, bias))| {
             let relu = self.relu_last || layer + 1 < self.weights.len();
-            linear(x, weight.val(), Some(bias.val()), relu)
+            let activation = match relu {
+                true => Activation::Relu,
+                false => Activation::Identity,
+            };
+            linear(x, weight.val(), Some(bias.val()), activation)
         })
     }
 }

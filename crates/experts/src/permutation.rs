@@ -3,7 +3,7 @@
 use crate::error::{ExpertsError, Result, check_shape};
 use crate::gate::host;
 use burn::tensor::{Device, Tensor, TensorData};
-use offprint_kernels::linear;
+use offprint_kernels::{Activation, linear};
 
 /// How far the sum of a permutation's row may be from 1.
 const TOLERANCE: f32 = 1e-3;
@@ -83,7 +83,7 @@ impl Permutation {
                 g.sum_dim(1).reshape([batch, n]),
                 matrices.reshape([n, n]),
                 None,
-                false,
+                Activation::Identity,
             ));
         }
         check_shape("permutation", matrices.dims(), [k, n, n])?;
@@ -91,7 +91,7 @@ impl Permutation {
             g.reshape([batch, k * n]),
             matrices.reshape([k * n, n]),
             None,
-            false,
+            Activation::Identity,
         ))
     }
 
@@ -107,7 +107,7 @@ impl Permutation {
         let (n, matrices) = (weights.dims()[1], self.matrices());
         check_shape("permutation", matrices.dims(), [matrices.dims()[0], n, n])?;
         let mean = matrices.mean_dim(0).reshape([n, n]);
-        let mixed = linear(weights, mean, None, false);
+        let mixed = linear(weights, mean, None, Activation::Identity);
         Ok(mixed.clone() / mixed.sum_dim(1))
     }
 }

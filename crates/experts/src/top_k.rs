@@ -6,7 +6,7 @@ use crate::init::{glorot, zeros};
 use burn::config::Config;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, activation};
-use offprint_kernels::{linear, top_k_softmax};
+use offprint_kernels::{Activation, linear, top_k_softmax};
 
 /// Configuration of a [`TopK`].
 #[derive(Config, Debug)]
@@ -125,10 +125,16 @@ impl Gate for TopK {
     fn route(&self, input: GateInput<'_>) -> Result<GateOutput> {
         let [width, n] = self.weight.dims();
         let x = input.features("top-k", width)?;
-        let mut logits = linear(x.clone(), self.weight.val(), Some(self.bias.val()), false);
+        let mut logits = linear(
+            x.clone(),
+            self.weight.val(),
+            Some(self.bias.val()),
+            Activation::Identity,
+        );
         if let (Some(weight), Some(noise)) = (&self.noise_weight, input.noise) {
             check_shape("noise", noise.dims(), [x.dims()[0], n])?;
-            let deviation = activation::softplus(linear(x, weight.val(), None, false), 1.0);
+            let deviation =
+                activation::softplus(linear(x, weight.val(), None, Activation::Identity), 1.0);
             logits = logits + noise * deviation;
         }
         let mut weights = top_k_softmax(logits.clone(), self.k);
@@ -208,7 +214,12 @@ impl Gate for SoftmaxGate {
     /// * permutation: `[any, n, n]`
     fn route(&self, input: GateInput<'_>) -> Result<GateOutput> {
         let x = input.features("softmax", self.weight.dims()[0])?;
-        let logits = linear(x, self.weight.val(), Some(self.bias.val()), false);
+        let logits = linear(
+            x,
+            self.weight.val(),
+            Some(self.bias.val()),
+            Activation::Identity,
+        );
         let weights = activation::softmax(logits, 1);
         Ok(GateOutput::plain(match input.permutation {
             Some(permutation) => permutation.renormalized(weights)?,

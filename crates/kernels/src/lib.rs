@@ -4,33 +4,60 @@
 //! 32-bit floats it runs as written here; anywhere else the same function takes the way of Burn's primitives, which is
 //! also what its tests compare it with. Results do not depend on the number of threads.
 
+mod activation;
+mod attention;
+mod batch_norm;
 mod conv;
+mod conv2d;
+mod cross_entropy;
+mod dropout;
+mod embedding;
 mod entropy;
 mod grouped;
 mod grouped_conv;
 mod linear;
 mod math;
+mod matmul;
+mod memory;
+mod norm;
 mod op;
 mod pairs;
+mod parallel;
+mod pool2d;
 mod product;
+mod rotary;
 mod rows;
 mod simd;
 mod sinkhorn;
 mod smooth_step;
+mod softmax;
 #[cfg(test)]
 mod testing;
 mod top_k;
 mod tree_gate;
 
+pub use activation::{Activation, activate};
+pub use attention::{Attention, attention, attention_packed};
+pub use batch_norm::{batch_norm, batch_norm_inference};
 pub use conv::ConvShape;
+pub use conv2d::{Conv2d, conv2d};
+pub use cross_entropy::{CrossEntropy, cross_entropy};
+pub use dropout::{Dropout, dropout};
+pub use embedding::embedding;
 pub use entropy::entropy;
 pub use grouped::grouped_linear;
 pub use grouped_conv::grouped_conv;
 pub use linear::linear;
+pub use matmul::matmul;
+pub use memory::{Allocations, allocations};
+pub use norm::{layer_norm, rms_norm};
 pub use pairs::Pairs;
+pub use pool2d::{avg_pool2d, global_avg_pool2d, max_pool2d};
 pub use product::{Matrix, product};
+pub use rotary::{rotary, rotary_packed};
 pub use rows::{combine, gather};
 pub use sinkhorn::{normalize, sinkhorn};
 pub use smooth_step::smooth_step;
+pub use softmax::{log_softmax, softmax};
 pub use top_k::{top_k, top_k_softmax};
 pub use tree_gate::{leaf_softmax, tree_reach, tree_width};

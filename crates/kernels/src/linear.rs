@@ -1,56 +1,85 @@
-//! Linear layer with an optional ReLU: `y = max(0, x W + b)`.
+//! Linear layer with its activation: `y = f(x W + b)`.
 
+use crate::activation::{Activation, activate};
 use crate::op::{Array, Kernel, Pass, binary, runs_on, ternary};
 use crate::product::{Matrix, product};
-use burn::tensor::{DType, Tensor, activation};
+use burn::tensor::{DType, Tensor};
 
-/// `y = x W + b`, then `max(0, y)` if `relu`.
+/// `y = f(x W + b)` with an activation `f`.
 ///
 /// # Shapes
-/// * `x`: `[rows, input]`
+/// * `x`: `[…, input]`
 /// * `weight`: `[input, output]`, as in Burn's `Linear`
 /// * `bias`: `[output]`
-/// * result: `[rows, output]`
+/// * result: `[…, output]`
 ///
 /// # Panics
 /// If the shapes do not fit together.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
+/// use offprint_kernels::{Activation, linear};
 /// let device = Device::flex();
 /// let x = Tensor::<2>::from_data([[1.0, 2.0]], &device);
 /// let weight = Tensor::<2>::from_data([[1.0, -1.0], [1.0, -1.0]], &device);
-/// let y = offprint_kernels::linear(x, weight, None, true);
+/// let y = linear(x, weight, None, Activation::Relu);
 /// assert_eq!(y.into_data().try_to_vec::<f32>().unwrap(), [3.0, 0.0]);
 /// ```
-pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>, relu: bool) -> Tensor<2> {
-    let ([rows, input], [inner, output]) = (x.dims(), weight.dims());
-    assert_eq!(input, inner, "input width of a linear layer");
+pub fn linear<const D: usize>(
+    x: Tensor<D>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+    activation: Activation,
+) -> Tensor<D> {
+    let [input, output] = weight.dims();
+    let mut shape = x.dims();
+    assert_eq!(
+        shape[D - 1],
+        input,
+        "linear layer of weight {:?} for {shape:?}",
+        weight.dims()
+    );
     if let Some(bias) = &bias {
-        assert_eq!(bias.dims(), [output], "bias of a linear layer");
+        assert_eq!(
+            bias.dims(),
+            [output],
+            "bias of a linear layer of weight {:?}",
+            weight.dims()
+        );
     }
     if !runs_on(&x, &[DType::F32]) {
-        return composed(x, weight, bias, relu);
+        return composed(x, weight, bias, activation);
     }
+    shape[D - 1] = output;
+    let relu = activation == Activation::Relu;
+    let rows = shape[..D - 1].iter().product();
+    let x = x.reshape([rows, input]);
     let kernel = Linear {
         rows,
         input,
         output,
         relu,
     };
-    match bias {
+    let y: Tensor<2> = match bias {
         Some(bias) => ternary(kernel, x, weight, bias),
         None => binary(kernel, x, weight),
-    }
+    };
+    let y = y.reshape(shape);
+    if relu { y } else { activate(y, activation) }
 }
 
 /// The same from Burn's primitives.
-fn composed(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>, relu: bool) -> Tensor<2> {
-    let mut y = x.matmul(weight);
+fn composed<const D: usize>(
+    x: Tensor<D>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+    activation: Activation,
+) -> Tensor<D> {
+    let mut y = x.matmul(weight.unsqueeze());
     if let Some(bias) = bias {
         y = y + bias.unsqueeze();
     }
-    if relu { activation::relu(y) } else { y }
+    crate::activation::composed(y, activation)
 }
 
 #[derive(Debug)]
@@ -136,11 +165,11 @@ mod tests {
 
     #[test]
     fn values_and_gradients_equal_the_composition() {
-        for ([rows, input, output], relu) in [
-            ([1, 1, 1], false),
-            ([5, 3, 7], true),
-            ([130, 65, 129], true),
-            ([130, 65, 129], false),
+        for ([rows, input, output], f) in [
+            ([1, 1, 1], Activation::Identity),
+            ([5, 3, 7], Activation::Relu),
+            ([130, 65, 129], Activation::Relu),
+            ([130, 65, 129], Activation::Identity),
         ] {
             let (x, weight, bias) = (
                 tensor([rows, input], 1),
@@ -148,14 +177,14 @@ mod tests {
                 tensor([output], 3),
             );
             assert_same!(
-                linear(x.clone(), weight.clone(), Some(bias.clone()), relu),
-                composed(x.clone(), weight.clone(), Some(bias.clone()), relu),
+                linear(x.clone(), weight.clone(), Some(bias.clone()), f),
+                composed(x.clone(), weight.clone(), Some(bias.clone()), f),
                 [x, weight, bias],
                 1e-5
             );
             assert_same!(
-                linear(x.clone(), weight.clone(), None, relu),
-                composed(x.clone(), weight.clone(), None, relu),
+                linear(x.clone(), weight.clone(), None, f),
+                composed(x.clone(), weight.clone(), None, f),
                 [x, weight],
                 1e-5
             );
@@ -168,8 +197,8 @@ mod tests {
         let view = |x: &Tensor<2>| x.clone().slice([1..5, 2..8]).transpose();
         let w = || weight.clone().transpose().slice([3..7, 0..4]);
         assert_same!(
-            linear(view(&x), w(), None, true),
-            composed(view(&x), w(), None, true),
+            linear(view(&x), w(), None, Activation::Relu),
+            composed(view(&x), w(), None, Activation::Relu),
             [x, weight],
             1e-5
         );
@@ -178,7 +207,7 @@ mod tests {
     #[test]
     fn no_rows() {
         let (x, weight, bias) = (tensor([0, 3], 1), tensor([3, 2], 2), tensor([2], 3));
-        let y = linear(x, weight.clone(), Some(bias), true);
+        let y = linear(x, weight.clone(), Some(bias), Activation::Relu);
         assert_eq!(y.dims(), [0, 2]);
         let grads = y.sum().backward();
         assert_eq!(
@@ -195,9 +224,14 @@ mod tests {
     #[test]
     fn constant_inputs_get_no_gradient() {
         let (x, weight) = (tensor([2, 3], 1), tensor([3, 2], 2));
-        let grads = linear(x.clone().detach(), weight.clone(), None, false)
-            .sum()
-            .backward();
+        let grads = linear(
+            x.clone().detach(),
+            weight.clone(),
+            None,
+            Activation::Identity,
+        )
+        .sum()
+        .backward();
         assert!(x.grad(&grads).is_none() && weight.grad(&grads).is_some());
     }
 }

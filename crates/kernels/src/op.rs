@@ -1,16 +1,20 @@
 //! How a kernel on slices becomes a Burn operation.
 //!
-//! A kernel file implements [`Kernel`] for a small struct of its sizes and calls [`unary`], [`binary`] or [`ternary`]. One extension trait serves
+//! A kernel file implements [`Kernel`] for a small struct of its sizes and calls [`unary`], [`binary`], [`ternary`] or [`quaternary`]. One extension trait serves
 //! all kernels, so a new kernel needs no plumbing of its own. Kernels run on the `flex` backend; a kernel's public
 //! function takes the way of Burn's primitives wherever [`runs_on`] says no.
 
+use crate::memory::Buffer;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, DispatchDevice, Flex, backend_extension};
+use burn::backend::{
+    Autodiff, Backend, BackendTensor, Dispatch, DispatchAutodiffContext, DispatchDevice,
+    DispatchTensor, DispatchTensorKind, Flex, backend_extension,
+};
 use burn::tensor::{DType, Element, Shape, Tensor, TensorData};
-use burn_flex::FlexTensor;
+use burn_flex::{FlexTensor, Layout};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -22,13 +26,57 @@ pub(crate) trait Kernel: Debug + Send + Sync + 'static {
 
     /// Gradients with respect to the inputs for which `wanted` is true, given the gradient `dy` of the output.
     fn backward(&self, pass: Pass<'_>) -> Vec<Option<Array>>;
+
+    /// What the backward pass reads; the rest is not kept in memory for it.
+    fn reads(&self) -> Reads {
+        Reads::ALL
+    }
+}
+
+/// Which arrays of the forward pass a backward pass reads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reads {
+    /// Whether it reads input `i`, for each of the first eight.
+    pub inputs: [bool; 8],
+    /// Whether it reads the output.
+    pub output: bool,
+}
+
+impl Reads {
+    pub const ALL: Self = Self {
+        inputs: [true; 8],
+        output: true,
+    };
+    pub const INPUTS: Self = Self {
+        output: false,
+        ..Self::ALL
+    };
+    pub const OUTPUT: Self = Self {
+        inputs: [false; 8],
+        output: true,
+    };
+    pub const NOTHING: Self = Self {
+        inputs: [false; 8],
+        output: false,
+    };
+
+    /// Only the first `count` inputs, no output.
+    pub const fn first(count: usize) -> Self {
+        let mut reads = Self::NOTHING;
+        let mut index = 0;
+        while index < count {
+            reads.inputs[index] = true;
+            index += 1;
+        }
+        reads
+    }
 }
 
 /// What a backward pass works with.
 pub(crate) struct Pass<'a> {
-    /// The inputs of the forward pass.
+    /// The inputs of the forward pass; those that [`Kernel::reads`] leaves out have no elements.
     pub inputs: &'a [Array],
-    /// What the forward pass saved, its output first.
+    /// The output of the forward pass, without elements unless [`Kernel::reads`] names it, then what the pass saved.
     pub saved: &'a [Array],
     /// Gradient of the output.
     pub dy: Array,
@@ -58,9 +106,30 @@ impl Array {
         Self(FlexTensor::from_data(TensorData::new(values, shape.into())))
     }
 
+    /// An array of the given shape.
+    ///
+    /// # Panics
+    /// If the buffer has another number of elements.
+    pub fn from_buffer(buffer: Buffer, shape: impl Into<Shape>) -> Self {
+        let (shape, elements) = (shape.into(), buffer.len());
+        assert_eq!(shape.num_elements(), elements, "elements of an array");
+        let layout = Layout::contiguous(shape);
+        Self(FlexTensor::new(buffer.into_bytes(), layout, DType::F32))
+    }
+
+    /// What takes the place of an array that is not kept.
+    fn nothing() -> Self {
+        Self::new::<f32>(Vec::new(), [0])
+    }
+
     /// The elements in row-major order.
     pub fn f32(&self) -> &[f32] {
         self.0.storage()
+    }
+
+    /// The elements to be overwritten, if nothing else reads them.
+    pub fn f32_mut(&mut self) -> Option<&mut [f32]> {
+        self.0.try_storage_mut()
     }
 
     /// The elements in row-major order.
@@ -82,6 +151,30 @@ impl Array {
     pub fn shape(&self) -> Shape {
         self.0.layout().shape().clone()
     }
+
+    /// The same elements in another shape.
+    pub fn reshape(&self, shape: impl Into<Shape>) -> Self {
+        Self(self.0.reshape(shape.into()))
+    }
+}
+
+/// The elements of a tensor on the `flex` backend, without its history; a copy only where they do not lie in order.
+///
+/// # Panics
+/// If the tensor is on another backend: [`runs_on`] tells.
+pub(crate) fn array<const D: usize>(tensor: Tensor<D>) -> Array {
+    match tensor.inner().into_dispatch().kind {
+        DispatchTensorKind::Flex(BackendTensor::Float(tensor)) => Array::from_flex(tensor),
+        other => panic!("a kernel of the flex backend was given {other:?}"),
+    }
+}
+
+/// A tensor without history on the `flex` backend.
+pub(crate) fn tensor<const D: usize>(array: Array) -> Tensor<D> {
+    Tensor::from_dispatch(DispatchTensor {
+        kind: DispatchTensorKind::Flex(BackendTensor::Float(array.0)),
+        autodiff: DispatchAutodiffContext::Disabled,
+    })
 }
 
 /// Whether kernels serve this tensor: `flex` backend and one of the element types.
@@ -132,6 +225,29 @@ pub(crate) fn ternary<const A: usize, const B: usize, const C: usize, const D: u
     ))
 }
 
+/// Runs a kernel of four inputs, like [`unary`].
+pub(crate) fn quaternary<
+    const A: usize,
+    const B: usize,
+    const C: usize,
+    const E: usize,
+    const D: usize,
+>(
+    kernel: impl Kernel,
+    a: Tensor<A>,
+    b: Tensor<B>,
+    c: Tensor<C>,
+    d: Tensor<E>,
+) -> Tensor<D> {
+    Tensor::from_dispatch(<Dispatch as KernelBackend>::quaternary(
+        a.into_dispatch(),
+        b.into_dispatch(),
+        c.into_dispatch(),
+        d.into_dispatch(),
+        Arc::new(kernel),
+    ))
+}
+
 type AnyKernel = Arc<dyn Kernel>;
 
 #[backend_extension(Flex, Autodiff)]
@@ -144,17 +260,37 @@ trait KernelBackend: Backend {
         c: FloatTensor<Self>,
         kernel: AnyKernel,
     ) -> FloatTensor<Self>;
+    fn quaternary(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
+        d: FloatTensor<Self>,
+        kernel: AnyKernel,
+    ) -> FloatTensor<Self>;
+}
+
+fn run<const N: usize>(inputs: [FlexTensor; N], kernel: &dyn Kernel) -> FlexTensor {
+    kernel.forward(&inputs.map(Array::from_flex), false).0.0
 }
 
 impl KernelBackend for Flex {
     fn unary(a: FlexTensor, kernel: AnyKernel) -> FlexTensor {
-        kernel.forward(&[a].map(Array::from_flex), false).0.0
+        run([a], &*kernel)
     }
     fn binary(a: FlexTensor, b: FlexTensor, kernel: AnyKernel) -> FlexTensor {
-        kernel.forward(&[a, b].map(Array::from_flex), false).0.0
+        run([a, b], &*kernel)
     }
     fn ternary(a: FlexTensor, b: FlexTensor, c: FlexTensor, kernel: AnyKernel) -> FlexTensor {
-        kernel.forward(&[a, b, c].map(Array::from_flex), false).0.0
+        run([a, b, c], &*kernel)
+    }
+    fn quaternary(
+        a: FlexTensor,
+        b: FlexTensor,
+        c: FlexTensor,
+        d: FlexTensor,
+        kernel: AnyKernel,
+    ) -> FlexTensor {
+        run([a, b, c, d], &*kernel)
     }
 }
 
@@ -173,6 +309,15 @@ impl<C: CheckpointStrategy> KernelBackend for Autodiff<Flex, C> {
     ) -> FloatTensor<Self> {
         record::<C, 3>([a, b, c], kernel)
     }
+    fn quaternary(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
+        d: FloatTensor<Self>,
+        kernel: AnyKernel,
+    ) -> FloatTensor<Self> {
+        record::<C, 4>([a, b, c, d], kernel)
+    }
 }
 
 /// A kernel in the graph of recorded operations.
@@ -190,22 +335,29 @@ fn record<C: CheckpointStrategy, const N: usize>(
     tensors: [FloatTensor<Autodiff<Flex, C>>; N],
     kernel: AnyKernel,
 ) -> FloatTensor<Autodiff<Flex, C>> {
-    let inputs: Vec<_> = tensors
-        .iter()
-        .map(|tensor| Array::from_flex(tensor.primitive().clone()))
-        .collect();
-    match Node
-        .prepare::<C>(tensors.each_ref().map(|tensor| tensor.node()))
-        .compute_bound()
-        .stateful()
-    {
+    let nodes = tensors.each_ref().map(|tensor| tensor.node());
+    let mut inputs = tensors.map(|tensor| Array::from_flex(tensor.into_primitive()));
+    match Node.prepare::<C>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(prep) => {
             let (output, mut saved) = kernel.forward(&inputs, true);
-            saved.insert(0, output.clone());
+            let reads = kernel.reads();
+            saved.insert(
+                0,
+                if reads.output {
+                    output.clone()
+                } else {
+                    Array::nothing()
+                },
+            );
+            for (input, read) in inputs.iter_mut().zip(reads.inputs) {
+                if !read {
+                    *input = Array::nothing();
+                }
+            }
             prep.finish(
                 State {
                     kernel,
-                    inputs,
+                    inputs: inputs.into(),
                     saved,
                 },
                 output.0,
