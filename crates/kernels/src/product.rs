@@ -48,10 +48,15 @@ impl<'a> Matrix<'a> {
 }
 
 /// Multiply-adds from which a product is shared among threads; below, waking them costs more than they save.
-const PARALLEL: usize = 1 << 20;
+const PARALLEL: usize = 1 << 19;
 
-/// Rows or columns of the output that one task computes.
-const PIECE: usize = 128;
+/// Rows or columns of the output that one task computes, of `length` of them and `work` multiply-adds in all: an even
+/// share for up to eight threads, whole registers, and enough work for each.
+fn piece(length: usize, work: usize) -> usize {
+    const REGISTERS: usize = 32;
+    let tasks = (work / (PARALLEL / 2)).clamp(1, 8).next_power_of_two();
+    length.div_ceil(tasks).next_multiple_of(REGISTERS)
+}
 
 /// `out = a b`, or `out += a b` if `add`, with `out` of shape `[a.rows, b.columns]`.
 ///
@@ -65,22 +70,33 @@ pub fn product(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], add: bool) {
     if out.is_empty() {
         return;
     }
-    let accumulate = if add { Accum::Add } else { Accum::Replace };
-    let serial = |out: MatMut<'_, f32>, a: MatRef<'_, f32>, b: MatRef<'_, f32>| {
-        matmul(out, accumulate, a, b, 1.0, Par::Seq);
-    };
     let out = MatMut::from_row_major_slice_mut(out, rows, columns);
-    if rows * inner * columns < PARALLEL {
-        serial(out, a, b);
+    let work = rows * inner * columns;
+    if work < PARALLEL {
+        serial(out, a, b, add);
     } else if rows >= columns {
-        out.par_row_chunks_mut(PIECE)
-            .zip(a.par_row_chunks(PIECE))
-            .for_each(|(out, a)| serial(out, a, b));
+        let piece = piece(rows, work);
+        out.par_row_chunks_mut(piece)
+            .zip(a.par_row_chunks(piece))
+            .for_each(|(out, a)| serial(out, a, b, add));
     } else {
-        out.par_col_chunks_mut(PIECE)
-            .zip(b.par_col_chunks(PIECE))
-            .for_each(|(out, b)| serial(out, a, b));
+        let piece = piece(columns, work);
+        out.par_col_chunks_mut(piece)
+            .zip(b.par_col_chunks(piece))
+            .for_each(|(out, b)| serial(out, a, b, add));
     }
+}
+
+fn serial(out: MatMut<'_, f32>, a: MatRef<'_, f32>, b: MatRef<'_, f32>, add: bool) {
+    let accumulate = if add { Accum::Add } else { Accum::Replace };
+    matmul(out, accumulate, a, b, 1.0, Par::Seq);
+}
+
+/// [`product`] on this thread alone, for callers that share out their work themselves.
+pub(crate) fn product_here(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], add: bool) {
+    let (a, b) = (a.view(), b.view());
+    let out = MatMut::from_row_major_slice_mut(out, a.nrows(), b.ncols());
+    serial(out, a, b, add);
 }
 
 #[cfg(test)]
