@@ -3,7 +3,7 @@
 use crate::error::{ExpertsError, Result};
 use crate::permutation::Permutation;
 use burn::tensor::{Int, Tensor, TensorData};
-use offprint_kernels::top_k;
+use offprint_kernels::largest;
 
 /// A weight below this counts as zero in the sparsity that gates report, as in the authors' metric.
 pub const NEGLIGIBLE: f32 = 1e-5;
@@ -127,7 +127,7 @@ impl Detail {
         let values = host(logits.clone());
         let selected: Vec<i64> = values
             .chunks_exact(experts)
-            .flat_map(|row| top_k(row, *k))
+            .flat_map(|row| largest(row, *k))
             .map(|expert| expert as i64)
             .collect();
         let data = TensorData::new(selected, [batch, *k]);

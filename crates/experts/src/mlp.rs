@@ -205,7 +205,7 @@ impl ExpertLayer for MlpExperts {
     fn evaluate(&self, x: Tensor<2>, pairs: &Arc<Pairs>) -> Result<Tensor<2>> {
         let layers = self.weights.iter().zip(&self.biases);
         Ok(layers.fold(x, |x, (weight, bias)| {
-            grouped_linear(x, weight.val(), bias.val(), pairs, true)
+            grouped_linear(x, weight.val(), bias.val(), pairs, Activation::Relu)
         }))
     }
 }

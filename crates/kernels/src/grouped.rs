@@ -1,14 +1,16 @@
-//! Linear layers of several experts, each on its own rows: `y_p = max(0, x_p W_e + b_e)` for every pair `p` of expert `e`.
+//! Linear layers of several experts, each on its own rows: `y_p = f(x_p W_e + b_e)` for every pair `p` of expert `e`.
 
-use crate::linear::{column_sums, mask, rectify};
-use crate::op::{Array, Kernel, Pass, runs_on, ternary};
+use crate::activation::Activation;
+use crate::linear::{apply_shared, column_sums, fill, keeps_input, keeps_output, through};
+use crate::memory::Buffer;
+use crate::op::{Array, Kernel, Pass, Reads, runs_on, ternary};
 use crate::pairs::Pairs;
 use crate::product::{Matrix, product};
-use burn::tensor::{DType, Tensor, activation};
+use burn::tensor::{DType, Tensor};
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// `y_p = x_p W_e + b_e` for every pair `p` of expert `e`, then `max(0, y)` if `relu`.
+/// `y_p = f(x_p W_e + b_e)` for every pair `p` of expert `e`, with an activation `f`.
 ///
 /// No row is multiplied with another expert's weights: the cost is that of the pairs, forward and backward, and an
 /// expert without a row gets the gradient zero.
@@ -26,7 +28,7 @@ pub fn grouped_linear(
     weight: Tensor<3>,
     bias: Tensor<2>,
     pairs: &Arc<Pairs>,
-    relu: bool,
+    activation: Activation,
 ) -> Tensor<2> {
     let ([rows, input], [experts, inner, output]) = (x.dims(), weight.dims());
     assert_eq!(
@@ -37,13 +39,13 @@ pub fn grouped_linear(
     assert_eq!(input, inner, "input width of a grouped layer");
     assert_eq!(bias.dims(), [experts, output], "bias of a grouped layer");
     if !runs_on(&x, &[DType::F32]) {
-        return composed(x, weight, bias, pairs, relu);
+        return composed(x, weight, bias, pairs, activation);
     }
     let kernel = GroupedLinear {
         pairs: pairs.clone(),
         input,
         output,
-        relu,
+        activation,
     };
     ternary(kernel, x, weight, bias)
 }
@@ -54,7 +56,7 @@ fn composed(
     weight: Tensor<3>,
     bias: Tensor<2>,
     pairs: &Pairs,
-    relu: bool,
+    activation: Activation,
 ) -> Tensor<2> {
     let [_, input, output] = weight.dims();
     let outputs: Vec<_> = pairs
@@ -70,7 +72,7 @@ fn composed(
         return Tensor::zeros([0, output], &x.device());
     }
     let y = Tensor::cat(outputs, 0);
-    if relu { activation::relu(y) } else { y }
+    crate::activation::composed(y, activation)
 }
 
 #[derive(Debug)]
@@ -78,70 +80,71 @@ struct GroupedLinear {
     pairs: Arc<Pairs>,
     input: usize,
     output: usize,
-    relu: bool,
+    activation: Activation,
 }
 
 impl Kernel for GroupedLinear {
-    fn forward(&self, inputs: &[Array], _: bool) -> (Array, Vec<Array>) {
-        let (input, output) = (self.input, self.output);
+    fn forward(&self, inputs: &[Array], training: bool) -> (Array, Vec<Array>) {
+        let (input, output, f) = (self.input, self.output, self.activation);
+        let shape = [self.pairs.len(), output];
         let x = self.pairs.split(inputs[0].f32(), input);
-        let mut values = Vec::with_capacity(self.pairs.len() * output);
         let bias = inputs[2].f32();
-        for (expert, x) in self.pairs.segments().enumerate() {
-            let bias = &bias[expert * output..][..output];
-            for _ in x {
-                values.extend_from_slice(bias);
-            }
-        }
+        let mut values = Buffer::new(shape[0] * output);
         let mut y = self.pairs.split_mut(&mut values, output);
         each(&mut y, |expert, y| {
             let rows = x[expert].len() / input.max(1);
             let x = Matrix::new(x[expert], rows, input);
+            fill(y, Some(&bias[expert * output..][..output]));
             product(x, slab(&inputs[1], expert, input, output), y, true);
-            if self.relu {
-                rectify(y);
-            }
         });
-        (Array::new(values, [self.pairs.len(), output]), vec![])
+        let mut saved = vec![];
+        if training && keeps_input(f) {
+            let mut before = Buffer::new(values.len());
+            before.copy_from_slice(&values);
+            saved.push(Array::from_buffer(before, shape));
+        }
+        apply_shared(f, &mut values);
+        (Array::from_buffer(values, shape), saved)
     }
 
     fn backward(&self, pass: Pass<'_>) -> Vec<Option<Array>> {
         let (input, output, experts) = (self.input, self.output, self.pairs.experts());
-        let masked;
-        let dy = if self.relu {
-            masked = mask(pass.dy.f32(), pass.saved[0].f32());
-            &masked
-        } else {
-            pass.dy.f32()
-        };
-        let dy = self.pairs.split(dy, output);
-        let x = self.pairs.split(pass.inputs[0].f32(), input);
+        let dy = through(self.activation, pass.dy, pass.saved);
+        let dy = self.pairs.split(dy.f32(), output);
         let rows = |expert| self.pairs.segment(expert).len();
         let dx = pass.wanted[0].then(|| {
-            let mut values = vec![0.0; self.pairs.len() * input];
+            let mut values = Buffer::new(self.pairs.len() * input);
             let mut dx = self.pairs.split_mut(&mut values, input);
             each(&mut dx, |expert, dx| {
                 let slope = Matrix::new(dy[expert], rows(expert), output);
                 let weight = slab(&pass.inputs[1], expert, input, output);
                 product(slope, weight.t(), dx, false);
             });
-            Array::new(values, [self.pairs.len(), input])
+            Array::from_buffer(values, [self.pairs.len(), input])
         });
         let dw = pass.wanted[1].then(|| {
-            let mut values = vec![0.0; experts * input * output];
+            let x = self.pairs.split(pass.inputs[0].f32(), input);
+            let mut values = Buffer::new(experts * input * output);
             let mut dw: Vec<_> = values.chunks_exact_mut((input * output).max(1)).collect();
             each(&mut dw, |expert, dw| {
                 let slope = Matrix::new(dy[expert], rows(expert), output);
                 let x = Matrix::new(x[expert], rows(expert), input);
                 product(x.t(), slope, dw, false);
             });
-            Array::new(values, [experts, input, output])
+            Array::from_buffer(values, [experts, input, output])
         });
         let db = pass.wanted[2].then(|| {
             let values = dy.iter().flat_map(|dy| column_sums(dy, output)).collect();
             Array::new(values, [experts, output])
         });
         vec![dx, dw, db]
+    }
+
+    fn reads(&self) -> Reads {
+        Reads {
+            output: keeps_output(self.activation),
+            ..Reads::first(2)
+        }
     }
 }
 
@@ -188,10 +191,10 @@ mod tests {
                 tensor([experts, input, output], 2),
                 tensor([experts, output], 3),
             );
-            for relu in [false, true] {
+            for f in [Activation::Identity, Activation::Relu, Activation::Gelu] {
                 assert_same!(
-                    grouped_linear(x.clone(), weight.clone(), bias.clone(), &pairs, relu),
-                    composed(x.clone(), weight.clone(), bias.clone(), &pairs, relu),
+                    grouped_linear(x.clone(), weight.clone(), bias.clone(), &pairs, f),
+                    composed(x.clone(), weight.clone(), bias.clone(), &pairs, f),
                     [x, weight, bias],
                     1e-5
                 );
@@ -207,18 +210,19 @@ mod tests {
             tensor([3, 5, 4], 2),
             tensor([3, 5], 3),
         );
-        let call = |f: fn(Tensor<2>, Tensor<3>, Tensor<2>, &Arc<Pairs>, bool) -> Tensor<2>| {
-            f(
-                x.clone().transpose(),
-                weight.clone().swap_dims(1, 2),
-                bias.clone(),
-                &pairs,
-                true,
-            )
-        };
+        let call =
+            |f: fn(Tensor<2>, Tensor<3>, Tensor<2>, &Arc<Pairs>, Activation) -> Tensor<2>| {
+                f(
+                    x.clone().transpose(),
+                    weight.clone().swap_dims(1, 2),
+                    bias.clone(),
+                    &pairs,
+                    Activation::Tanh,
+                )
+            };
         assert_same!(
             call(grouped_linear),
-            call(|x, w, b, pairs, relu| composed(x, w, b, pairs, relu)),
+            call(|x, w, b, pairs, f| composed(x, w, b, pairs, f)),
             [x, weight, bias],
             1e-5
         );
@@ -231,7 +235,13 @@ mod tests {
         let weight = Tensor::<3>::from_data([[[1.0], [2.0]], [[f32::NAN], [f32::NAN]]], &device);
         let weight = weight.require_grad();
         let (x, bias) = (tensor([2, 2], 1), tensor([2, 1], 2));
-        let y = grouped_linear(x.clone(), weight.clone(), bias, &pairs, false);
+        let y = grouped_linear(
+            x.clone(),
+            weight.clone(),
+            bias,
+            &pairs,
+            Activation::Identity,
+        );
         let grads = y.clone().sum().backward();
         let finite = |values: Vec<f32>| values.iter().all(|value| value.is_finite());
         assert!(finite(y.into_data().try_to_vec().unwrap()));
@@ -256,7 +266,7 @@ mod tests {
                 tensor([5, 40, 70], 2),
                 tensor([5, 70], 3),
             );
-            let y = grouped_linear(x.clone(), weight.clone(), bias, &pairs, true);
+            let y = grouped_linear(x.clone(), weight.clone(), bias, &pairs, Activation::Silu);
             let mut values: Vec<f32> = y.clone().into_data().try_to_vec().unwrap();
             let grads = y.powi_scalar(2).sum().backward();
             values.extend(
@@ -287,7 +297,7 @@ mod tests {
             weight.clone(),
             tensor([2, 5], 3),
             &pairs,
-            true,
+            Activation::Relu,
         );
         assert_eq!(y.dims(), [0, 5]);
         let grads = y.sum().backward();

@@ -1,9 +1,13 @@
 //! Linear layer with its activation: `y = f(x W + b)`.
 
-use crate::activation::{Activation, activate};
-use crate::op::{Array, Kernel, Pass, binary, runs_on, ternary};
-use crate::product::{Matrix, product};
+use crate::activation::{Activation, apply, slopes};
+use crate::in_place::rewritten;
+use crate::memory::Buffer;
+use crate::op::{Array, Kernel, Pass, Reads, binary, runs_on, ternary};
+use crate::parallel::{PIECE, SHARED, pieces};
+use crate::product::{Matrix, piece, product, product_here};
 use burn::tensor::{DType, Tensor};
+use rayon::prelude::*;
 
 /// `y = f(x W + b)` with an activation `f`.
 ///
@@ -51,21 +55,19 @@ pub fn linear<const D: usize>(
         return composed(x, weight, bias, activation);
     }
     shape[D - 1] = output;
-    let relu = activation == Activation::Relu;
     let rows = shape[..D - 1].iter().product();
     let x = x.reshape([rows, input]);
     let kernel = Linear {
         rows,
         input,
         output,
-        relu,
+        activation,
     };
     let y: Tensor<2> = match bias {
         Some(bias) => ternary(kernel, x, weight, bias),
         None => binary(kernel, x, weight),
     };
-    let y = y.reshape(shape);
-    if relu { y } else { activate(y, activation) }
+    y.reshape(shape)
 }
 
 /// The same from Burn's primitives.
@@ -87,73 +89,152 @@ struct Linear {
     rows: usize,
     input: usize,
     output: usize,
-    relu: bool,
+    activation: Activation,
 }
 
 impl Kernel for Linear {
-    fn forward(&self, inputs: &[Array], _: bool) -> (Array, Vec<Array>) {
-        let mut y = match inputs.get(2) {
-            Some(bias) => bias.f32().repeat(self.rows),
-            None => vec![0.0; self.rows * self.output],
+    fn forward(&self, inputs: &[Array], training: bool) -> (Array, Vec<Array>) {
+        let (rows, output, f) = (self.rows, self.output, self.activation);
+        let x = Matrix::new(inputs[0].f32(), rows, self.input);
+        let weight = Matrix::new(inputs[1].f32(), self.input, output);
+        let bias = inputs.get(2).map(Array::f32);
+        let mut y = Buffer::new(rows * output);
+        let mut before = (training && keeps_input(f)).then(|| Buffer::new(rows * output));
+        // Tall products go by runs of rows, whose bias and activation are done while they are in the cache.
+        let run = if rows < output {
+            rows
+        } else {
+            piece(rows, rows * self.input * output)
         };
-        let x = Matrix::new(inputs[0].f32(), self.rows, self.input);
-        let weight = Matrix::new(inputs[1].f32(), self.input, self.output);
-        product(x, weight, &mut y, inputs.len() == 3);
-        if self.relu {
-            rectify(&mut y);
+        let size = (run * output).max(1);
+        let mut tasks: Vec<_> = y.chunks_mut(size).map(|y| (y, None)).collect();
+        if let Some(before) = &mut before {
+            for (task, before) in tasks.iter_mut().zip(before.chunks_mut(size)) {
+                task.1 = Some(before);
+            }
         }
-        (Array::new(y, [self.rows, self.output]), vec![])
+        let alone = tasks.len() == 1;
+        let work = |(index, (y, before)): (usize, (&mut [f32], Option<&mut [f32]>))| {
+            fill(y, bias);
+            let x = x.rows(index * run, y.len() / output);
+            match alone {
+                true => product(x, weight, y, bias.is_some()),
+                false => product_here(x, weight, y, bias.is_some()),
+            }
+            if let Some(before) = before {
+                before.copy_from_slice(y);
+            }
+            match alone {
+                true => apply_shared(f, y),
+                false => apply(f, y),
+            }
+        };
+        match alone {
+            true => tasks.into_iter().enumerate().for_each(work),
+            false => tasks.into_par_iter().enumerate().for_each(work),
+        }
+        let saved = before.map(|before| Array::from_buffer(before, [rows, output]));
+        (
+            Array::from_buffer(y, [rows, output]),
+            saved.into_iter().collect(),
+        )
     }
 
     fn backward(&self, pass: Pass<'_>) -> Vec<Option<Array>> {
-        let masked;
-        let dy = if self.relu {
-            masked = mask(pass.dy.f32(), pass.saved[0].f32());
-            &masked
-        } else {
-            pass.dy.f32()
-        };
-        let x = Matrix::new(pass.inputs[0].f32(), self.rows, self.input);
-        let weight = Matrix::new(pass.inputs[1].f32(), self.input, self.output);
-        let slope = Matrix::new(dy, self.rows, self.output);
+        let (rows, input, output) = (self.rows, self.input, self.output);
+        let dy = through(self.activation, pass.dy, pass.saved);
+        let slope = Matrix::new(dy.f32(), rows, output);
         let dx = pass.wanted[0].then(|| {
-            let mut dx = vec![0.0; self.rows * self.input];
+            let weight = Matrix::new(pass.inputs[1].f32(), input, output);
+            let mut dx = Buffer::new(rows * input);
             product(slope, weight.t(), &mut dx, false);
-            Array::new(dx, [self.rows, self.input])
+            Array::from_buffer(dx, [rows, input])
         });
         let dw = pass.wanted[1].then(|| {
-            let mut dw = vec![0.0; self.input * self.output];
+            let x = Matrix::new(pass.inputs[0].f32(), rows, input);
+            let mut dw = Buffer::new(input * output);
             product(x.t(), slope, &mut dw, false);
-            Array::new(dw, [self.input, self.output])
+            Array::from_buffer(dw, [input, output])
         });
         let db = (pass.wanted.get(2) == Some(&true))
-            .then(|| Array::new(column_sums(dy, self.output), [self.output]));
+            .then(|| Array::new(column_sums(dy.f32(), output), [output]));
         vec![dx, dw, db]
     }
-}
 
-/// `y = max(0, y)`.
-pub(crate) fn rectify(y: &mut [f32]) {
-    for y in y {
-        *y = y.max(0.0);
+    fn reads(&self) -> Reads {
+        Reads {
+            output: keeps_output(self.activation),
+            ..Reads::first(2)
+        }
     }
 }
 
-/// `dy` where the rectified output is positive, else zero.
-pub(crate) fn mask(dy: &[f32], y: &[f32]) -> Vec<f32> {
-    dy.iter()
-        .zip(y)
-        .map(|(dy, y)| if *y > 0.0 { *dy } else { 0.0 })
-        .collect()
+/// Whether the backward pass of a layer with this activation reads the sum before it.
+pub(crate) fn keeps_input(f: Activation) -> bool {
+    f != Activation::Identity && !f.reads_output()
 }
 
-/// Sums over the rows of a matrix with `columns` columns, added from the first row to the last.
+/// Whether it reads the output instead.
+pub(crate) fn keeps_output(f: Activation) -> bool {
+    f != Activation::Identity && f.reads_output()
+}
+
+/// Gradient before the activation, given the one after it and what [`Linear`] saved.
+pub(crate) fn through(f: Activation, dy: Array, saved: &[Array]) -> Array {
+    if f == Activation::Identity {
+        return dy;
+    }
+    let read = if keeps_output(f) {
+        &saved[0]
+    } else {
+        &saved[1]
+    };
+    rewritten(dy, PIECE, |start, dy| {
+        slopes(f, dy, &read.f32()[start..][..dy.len()]);
+    })
+}
+
+/// The bias in every row, or nothing where there is none: the product then overwrites `y`.
+pub(crate) fn fill(y: &mut [f32], bias: Option<&[f32]>) {
+    if let Some(bias) = bias {
+        for y in y.chunks_exact_mut(bias.len().max(1)) {
+            y.copy_from_slice(bias);
+        }
+    }
+}
+
+/// [`apply`] by several threads.
+pub(crate) fn apply_shared(f: Activation, y: &mut [f32]) {
+    if f != Activation::Identity {
+        pieces(y, PIECE, |_, y| apply(f, y));
+    }
+}
+
+/// Sums over the rows of a matrix with `columns` columns: blocks of rows from the first to the last, then the blocks in
+/// order.
 pub(crate) fn column_sums(values: &[f32], columns: usize) -> Vec<f32> {
-    let mut sums = vec![0.0; columns];
-    for row in values.chunks_exact(columns.max(1)) {
+    const BLOCK: usize = 256;
+    let add = |sums: &mut [f32], row: &[f32]| {
         for (sum, value) in sums.iter_mut().zip(row) {
             *sum += value;
         }
+    };
+    let block = |rows: &[f32]| {
+        let mut sums = vec![0.0; columns];
+        for row in rows.chunks_exact(columns.max(1)) {
+            add(&mut sums, row);
+        }
+        sums
+    };
+    let size = BLOCK * columns.max(1);
+    let blocks: Vec<_> = if values.len() < SHARED {
+        values.chunks(size).map(block).collect()
+    } else {
+        values.par_chunks(size).map(block).collect()
+    };
+    let mut sums = vec![0.0; columns];
+    for block in blocks {
+        add(&mut sums, &block);
     }
     sums
 }

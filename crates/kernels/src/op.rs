@@ -151,11 +151,6 @@ impl Array {
     pub fn shape(&self) -> Shape {
         self.0.layout().shape().clone()
     }
-
-    /// The same elements in another shape.
-    pub fn reshape(&self, shape: impl Into<Shape>) -> Self {
-        Self(self.0.reshape(shape.into()))
-    }
 }
 
 /// The elements of a tensor on the `flex` backend, without its history; a copy only where they do not lie in order.

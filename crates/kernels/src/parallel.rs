@@ -24,3 +24,27 @@ pub(crate) fn pieces(out: &mut [f32], piece: usize, work: impl Fn(usize, &mut [f
             .for_each(|(index, out)| work(index * piece, out));
     }
 }
+
+/// Cuts each of `outs` into `count` equal pieces (the last may be shorter), where `outs` are given with the length of
+/// theirs, and calls `work` with the number of each cut and its pieces. `size` elements in all decide whether to share.
+pub(crate) fn cuts<T: Send, const N: usize>(
+    outs: [(&mut [T], usize); N],
+    count: usize,
+    size: usize,
+    work: impl Fn(usize, [&mut [T]; N]) + Sync,
+) {
+    let mut rest = outs;
+    let mut cut = || {
+        rest.each_mut().map(|(out, length)| {
+            let length = (*length).min(out.len());
+            out.split_off_mut(..length).unwrap_or_default()
+        })
+    };
+    if size < SHARED {
+        (0..count).for_each(|index| work(index, cut()));
+    } else {
+        let cuts: Vec<_> = (0..count).map(|_| cut()).collect();
+        let cuts = cuts.into_par_iter().enumerate();
+        cuts.for_each(|(index, cut)| work(index, cut));
+    }
+}

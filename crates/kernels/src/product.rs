@@ -37,6 +37,16 @@ impl<'a> Matrix<'a> {
         }
     }
 
+    /// `count` rows from the row `first` of a matrix that is not transposed.
+    pub(crate) fn rows(self, first: usize, count: usize) -> Self {
+        debug_assert!(!self.transposed);
+        Self {
+            values: &self.values[first * self.columns..][..count * self.columns],
+            rows: count,
+            ..self
+        }
+    }
+
     fn view(self) -> MatRef<'a, f32> {
         let view = MatRef::from_row_major_slice(self.values, self.rows, self.columns);
         if self.transposed {
@@ -52,7 +62,7 @@ const PARALLEL: usize = 1 << 19;
 
 /// Rows or columns of the output that one task computes, of `length` of them and `work` multiply-adds in all: an even
 /// share for up to eight threads, whole registers, and enough work for each.
-fn piece(length: usize, work: usize) -> usize {
+pub(crate) fn piece(length: usize, work: usize) -> usize {
     const REGISTERS: usize = 32;
     let tasks = (work / (PARALLEL / 2)).clamp(1, 8).next_power_of_two();
     length.div_ceil(tasks).next_multiple_of(REGISTERS)

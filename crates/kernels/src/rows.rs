@@ -1,9 +1,69 @@
-//! From a batch to its (row, expert) pairs and back: [`gather`] and [`combine`].
+//! Rows by their number: [`gather_rows`] and [`scatter_add`]; from a batch to its (row, expert) pairs and back: [`gather`]
+//! and [`combine`].
 
-use crate::op::{Array, Kernel, Pass, binary, runs_on, unary};
+use crate::memory::Buffer;
+use crate::op::{Array, Kernel, Pass, Reads, binary, runs_on, unary};
 use crate::pairs::Pairs;
+use crate::parallel::{PIECE, pieces};
 use burn::tensor::{DType, IndexingUpdateOp, Int, Tensor, TensorData};
 use std::sync::Arc;
+
+/// Some rows of a matrix, in any order, any number of times: `out_p = x_{rows_p}`.
+///
+/// # Shapes
+/// * `x`: `[count, width]`
+/// * result: `[rows.len(), width]`
+///
+/// # Panics
+/// If there is no such row.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// let x = Tensor::<2>::from_data([[1.0], [2.0]], &Device::flex());
+/// let y = offprint_kernels::gather_rows(x, &[1, 1, 0]);
+/// assert_eq!(y.into_data().try_to_vec::<f32>().unwrap(), [2.0, 2.0, 1.0]);
+/// ```
+pub fn gather_rows(x: Tensor<2>, rows: &[usize]) -> Tensor<2> {
+    let [count, width] = x.dims();
+    check(rows, count);
+    if !runs_on(&x, &[DType::F32]) {
+        return composed_gather_rows(x, rows);
+    }
+    let rows = rows.to_vec();
+    unary(GatherRows(Numbers { rows, count, width }), x)
+}
+
+/// Sums of rows by their number: `out_i = Σ_{p: rows_p = i} x_p` for `i` in `0..count`, added in the order of `p`.
+///
+/// # Shapes
+/// * `x`: `[rows.len(), width]`
+/// * result: `[count, width]`
+///
+/// # Panics
+/// If `x` has another number of rows, or one of `rows` is not below `count`.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// let x = Tensor::<2>::from_data([[1.0], [2.0], [4.0]], &Device::flex());
+/// let y = offprint_kernels::scatter_add(x, &[2, 0, 2], 3);
+/// assert_eq!(y.into_data().try_to_vec::<f32>().unwrap(), [2.0, 0.0, 5.0]);
+/// ```
+pub fn scatter_add(x: Tensor<2>, rows: &[usize], count: usize) -> Tensor<2> {
+    let [of, width] = x.dims();
+    assert_eq!(of, rows.len(), "rows to add up and their numbers");
+    check(rows, count);
+    if !runs_on(&x, &[DType::F32]) {
+        return composed_scatter_add(x, rows, count);
+    }
+    let rows = rows.to_vec();
+    unary(ScatterAdd(Numbers { rows, count, width }), x)
+}
+
+fn check(rows: &[usize], count: usize) {
+    if let Some(row) = rows.iter().find(|row| **row >= count) {
+        panic!("row {row} of a matrix, allowed is 0..{count}");
+    }
+}
 
 /// The row of each pair: `out_p = x_{row(p)}`.
 ///
@@ -13,14 +73,9 @@ use std::sync::Arc;
 ///
 /// # Panics
 /// If `x` does not have the batch's number of rows.
-pub fn gather(x: Tensor<2>, pairs: &Arc<Pairs>) -> Tensor<2> {
-    let [batch, width] = x.dims();
-    assert_eq!(batch, pairs.batch(), "rows to gather from");
-    if !runs_on(&x, &[DType::F32]) {
-        return composed_gather(x, pairs);
-    }
-    let pairs = pairs.clone();
-    unary(Gather { pairs, width }, x)
+pub fn gather(x: Tensor<2>, pairs: &Pairs) -> Tensor<2> {
+    assert_eq!(x.dims()[0], pairs.batch(), "rows to gather from");
+    gather_rows(x, pairs.rows())
 }
 
 /// The weighted sum of each row's pairs: `out_i = Σ_{p: row(p) = i} w_{i, expert(p)} h_p`.
@@ -56,53 +111,135 @@ fn indices<const D: usize>(values: impl Iterator<Item = usize>, of: &Tensor<D>) 
     Tensor::from_data(TensorData::new(values, [count]), &of.device())
 }
 
-/// [`gather`] from Burn's primitives.
-fn composed_gather(x: Tensor<2>, pairs: &Pairs) -> Tensor<2> {
-    let rows = indices(pairs.rows().iter().copied(), &x);
+/// [`gather_rows`] from Burn's primitives.
+fn composed_gather_rows(x: Tensor<2>, rows: &[usize]) -> Tensor<2> {
+    let rows = indices(rows.iter().copied(), &x);
     x.select(0, rows)
+}
+
+/// [`scatter_add`] from Burn's primitives.
+fn composed_scatter_add(x: Tensor<2>, rows: &[usize], count: usize) -> Tensor<2> {
+    let (width, rows) = (x.dims()[1], indices(rows.iter().copied(), &x));
+    Tensor::zeros([count, width], (&x.device(), x.dtype())).select_assign(
+        0,
+        rows,
+        x,
+        IndexingUpdateOp::Add,
+    )
 }
 
 /// [`combine`] from Burn's primitives.
 fn composed_combine(h: Tensor<2>, weights: Tensor<2>, pairs: &Pairs) -> Tensor<2> {
-    let ([batch, experts], [_, width]) = (weights.dims(), h.dims());
+    let [batch, experts] = weights.dims();
     let flat = pairs.segments().enumerate().flat_map(|(expert, segment)| {
         let rows = &pairs.rows()[segment];
         rows.iter().map(move |row| row * experts + expert)
     });
     let flat = indices(flat, &h);
-    let rows = indices(pairs.rows().iter().copied(), &h);
     let weights = weights.reshape([batch * experts, 1]).select(0, flat);
-    Tensor::zeros([batch, width], &h.device()).select_assign(
-        0,
-        rows,
-        h * weights,
-        IndexingUpdateOp::Add,
-    )
+    composed_scatter_add(h * weights, pairs.rows(), batch)
 }
 
+/// Rows of a matrix by their number.
 #[derive(Debug)]
-struct Gather {
-    pairs: Arc<Pairs>,
+struct Numbers {
+    rows: Vec<usize>,
+    /// Rows of the matrix.
+    count: usize,
     width: usize,
 }
 
-impl Kernel for Gather {
-    fn forward(&self, inputs: &[Array], _: bool) -> (Array, Vec<Array>) {
-        let x = inputs[0].f32();
-        let mut out = Vec::with_capacity(self.pairs.len() * self.width);
-        for row in self.pairs.rows() {
-            out.extend_from_slice(&x[row * self.width..][..self.width]);
+impl Numbers {
+    /// Elements that are handled at a time: whole rows.
+    fn piece(&self) -> usize {
+        (PIECE / self.width.max(1)).max(1) * self.width
+    }
+
+    /// `out_p = x_{rows_p}`.
+    fn gather(&self, x: &Array) -> Array {
+        let (x, width) = (x.f32(), self.width);
+        let mut out = Buffer::new(self.rows.len() * width);
+        pieces(&mut out, self.piece(), |start, out| {
+            let rows = &self.rows[start / width..];
+            for (out, row) in out.chunks_exact_mut(width).zip(rows) {
+                out.copy_from_slice(&x[row * width..][..width]);
+            }
+        });
+        Array::from_buffer(out, [self.rows.len(), width])
+    }
+
+    /// `out_i = Σ_{p: rows_p = i} x_p`.
+    fn scatter(&self, x: &Array) -> Array {
+        let (x, width) = (x.f32(), self.width);
+        let (offsets, terms) = self.terms();
+        let mut out = Buffer::new(self.count * width);
+        pieces(&mut out, self.piece(), |start, out| {
+            let offsets = &offsets[start / width..];
+            for (out, ends) in out.chunks_exact_mut(width).zip(offsets.windows(2)) {
+                let mut terms = terms[ends[0]..ends[1]]
+                    .iter()
+                    .map(|p| &x[p * width..][..width]);
+                match terms.next() {
+                    Some(first) => out.copy_from_slice(first),
+                    None => out.fill(0.0),
+                }
+                terms.for_each(|x| add_scaled(out, 1.0, x));
+            }
+        });
+        Array::from_buffer(out, [self.count, width])
+    }
+
+    /// The places where each row occurs, row after row in ascending order, and where those of each row begin.
+    fn terms(&self) -> (Vec<usize>, Vec<usize>) {
+        let mut offsets = vec![0; self.count + 2];
+        for row in &self.rows {
+            offsets[row + 2] += 1;
         }
-        (Array::new(out, [self.pairs.len(), self.width]), vec![])
+        for row in 0..=self.count {
+            offsets[row + 1] += offsets[row];
+        }
+        // Each entry but the first moves from where its row's places begin to where they end, where the next row's begin.
+        let mut terms = vec![0; self.rows.len()];
+        for (place, row) in self.rows.iter().enumerate() {
+            terms[offsets[row + 1]] = place;
+            offsets[row + 1] += 1;
+        }
+        offsets.pop();
+        (offsets, terms)
+    }
+}
+
+#[derive(Debug)]
+struct GatherRows(Numbers);
+
+impl Kernel for GatherRows {
+    fn forward(&self, inputs: &[Array], _: bool) -> (Array, Vec<Array>) {
+        (self.0.gather(&inputs[0]), vec![])
     }
 
     fn backward(&self, pass: Pass<'_>) -> Vec<Option<Array>> {
-        let mut dx = vec![0.0; self.pairs.batch() * self.width];
-        let rows = self.pairs.rows().iter();
-        for (row, dy) in rows.zip(pass.dy.f32().chunks_exact(self.width.max(1))) {
-            add_scaled(&mut dx[row * self.width..][..self.width], 1.0, dy);
-        }
-        vec![Some(Array::new(dx, [self.pairs.batch(), self.width]))]
+        vec![Some(self.0.scatter(&pass.dy))]
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::NOTHING
+    }
+}
+
+#[derive(Debug)]
+struct ScatterAdd(Numbers);
+
+impl Kernel for ScatterAdd {
+    fn forward(&self, inputs: &[Array], _: bool) -> (Array, Vec<Array>) {
+        (self.0.scatter(&inputs[0]), vec![])
+    }
+
+    fn backward(&self, pass: Pass<'_>) -> Vec<Option<Array>> {
+        vec![Some(self.0.gather(&pass.dy))]
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::NOTHING
     }
 }
 
@@ -176,7 +313,7 @@ fn add_scaled(y: &mut [f32], scale: f32, x: &[f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_same, random, tensor};
+    use crate::testing::{assert_same, assert_same_for_any_threads, random, tensor};
     use burn::tensor::Device;
 
     /// Weights of which about half are zero, and their pairs.
@@ -200,8 +337,14 @@ mod tests {
             let (x, h) = (tensor([batch, width], 1), tensor([pairs.len(), width], 2));
             assert_same!(
                 gather(x.clone(), &pairs),
-                composed_gather(x.clone(), &pairs),
+                composed_gather_rows(x.clone(), pairs.rows()),
                 [x],
+                1e-5
+            );
+            assert_same!(
+                scatter_add(h.clone(), pairs.rows(), batch),
+                composed_scatter_add(h.clone(), pairs.rows(), batch),
+                [h],
                 1e-5
             );
             assert_same!(
@@ -220,8 +363,14 @@ mod tests {
         let (xt, ht) = (|| x.clone().transpose(), || h.clone().transpose());
         assert_same!(
             gather(xt(), &pairs),
-            composed_gather(xt(), &pairs),
+            composed_gather_rows(xt(), pairs.rows()),
             [x],
+            1e-5
+        );
+        assert_same!(
+            scatter_add(ht(), pairs.rows(), 7),
+            composed_scatter_add(ht(), pairs.rows(), 7),
+            [h],
             1e-5
         );
         assert_same!(
@@ -252,5 +401,24 @@ mod tests {
                 .unwrap(),
             [0.0; 12]
         );
+    }
+
+    #[test]
+    fn is_the_same_for_any_number_of_threads() {
+        let rows: Vec<usize> = (0..3_000).map(|i| i * i % 997).collect();
+        assert_same_for_any_threads(|| {
+            let x = tensor([1_000, 40], 1);
+            let y = scatter_add(gather_rows(x.clone(), &rows), &rows, 1_000);
+            let dx = x.grad(&y.clone().powi_scalar(2).sum().backward()).unwrap();
+            [y.into_data(), dx.into_data()]
+                .map(|data| data.try_to_vec().unwrap())
+                .concat()
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "row 3 of a matrix, allowed is 0..3")]
+    fn no_such_row() {
+        gather_rows(tensor([3, 2], 1), &[0, 3]);
     }
 }

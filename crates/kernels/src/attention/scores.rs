@@ -1,0 +1,209 @@
+//! The scores of a tile of keys against one vector of queries, and their exponentials.
+//!
+//! Scores are kept with the queries in the lanes, a row for each key: maxima and sums over the keys are then plain
+//! vector operations.
+
+use super::layout::Sizes;
+use super::mask::Mask;
+use super::tile::{LANES, Lanes, Left, Lines, inner, load};
+use super::transpose::columns;
+
+/// What all passes need to know besides queries, keys and values.
+#[derive(Clone, Copy)]
+pub struct Problem<'a> {
+    pub sizes: Sizes,
+    pub scale: f32,
+    pub causal: bool,
+    pub bias: Option<Bias<'a>>,
+    pub mask: Option<Mask>,
+}
+
+impl Problem<'_> {
+    /// How many keys a query sees, from the first on.
+    #[inline(always)]
+    pub fn visible(&self, query: usize) -> usize {
+        let Sizes { queries, keys, .. } = self.sizes;
+        if self.causal {
+            (query + 1 + keys).saturating_sub(queries).min(keys)
+        } else {
+            keys
+        }
+    }
+
+    /// The head of keys and values that a head of queries reads.
+    #[inline(always)]
+    pub fn kv_head(&self, head: usize) -> usize {
+        head / (self.sizes.heads / self.sizes.kv_heads)
+    }
+
+    /// Multiply-adds of one of the products, all keys taken as seen.
+    pub fn work(&self) -> usize {
+        let s = self.sizes;
+        s.batch * s.heads * s.queries * s.keys * s.dim
+    }
+
+    /// The queries of a head from `query` on, a vector at most and before `end`, with those keys of a tile that the last
+    /// of them sees.
+    #[inline(always)]
+    pub fn place(
+        &self,
+        [batch, head, query]: [usize; 3],
+        end: usize,
+        [key, len]: [usize; 2],
+    ) -> Place {
+        let live = LANES.min(end - query);
+        Place {
+            batch,
+            head,
+            query,
+            live,
+            key,
+            keys: self.visible(query + live - 1).saturating_sub(key).min(len),
+        }
+    }
+}
+
+/// What is added to the scores: `[batch or 1, heads or 1, queries or 1, keys]`.
+#[derive(Clone, Copy)]
+pub struct Bias<'a> {
+    pub values: &'a [f32],
+    pub strides: Strides,
+}
+
+/// Distances of one sequence, head and query of a bias to the next; zero along an axis of length 1.
+#[derive(Clone, Copy, Debug)]
+pub struct Strides {
+    pub batch: usize,
+    pub head: usize,
+    pub query: usize,
+}
+
+impl Strides {
+    pub fn new([batch, heads, queries, keys]: [usize; 4]) -> Self {
+        let unless_one = |length: usize, stride: usize| if length == 1 { 0 } else { stride };
+        Self {
+            batch: unless_one(batch, heads * queries * keys),
+            head: unless_one(heads, queries * keys),
+            query: unless_one(queries, keys),
+        }
+    }
+
+    /// Where the row of a query begins.
+    #[inline(always)]
+    pub fn row(self, batch: usize, head: usize, query: usize) -> usize {
+        batch * self.batch + head * self.head + query * self.query
+    }
+}
+
+/// Some neighboring queries of a head and some neighboring keys.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub batch: usize,
+    pub head: usize,
+    /// First query.
+    pub query: usize,
+    /// Queries, at most [`LANES`].
+    pub live: usize,
+    /// First key.
+    pub key: usize,
+    /// Keys.
+    pub keys: usize,
+}
+
+/// Writes `k qᵀ + bias` of a place, one row of queries for each key, the rows of `out` `stride` apart; minus infinity where
+/// the query does not see the key. The queries are packed and have been scaled, `spare` has room for a tile of scores.
+#[inline(always)]
+pub fn scores(
+    problem: &Problem<'_>,
+    place: Place,
+    keys: Left<'_>,
+    queries: &[f32],
+    out: &mut [f32],
+    stride: usize,
+    spare: &mut [f32],
+) {
+    let packed = [place.live, problem.sizes.dim];
+    inner(keys, place.keys, queries, packed, out, stride);
+    if let Some(Bias { values, strides }) = problem.bias {
+        let start = strides.row(place.batch, place.head, place.query) + place.key;
+        let rows = Lines {
+            values: &values[start..],
+            stride: strides.query,
+            width: place.keys,
+        };
+        columns(rows, place.live, spare, LANES);
+        for key in 0..place.keys {
+            let bias = load(spare, key * LANES);
+            for (x, bias) in out[key * stride..][..LANES].iter_mut().zip(bias) {
+                *x += bias;
+            }
+        }
+    }
+    if problem.causal {
+        // Lane `i` sees the keys of this place below `first + i`.
+        let Sizes { queries, keys, .. } = problem.sizes;
+        let first = (place.query + 1 + keys) as i32 - (queries + place.key) as i32;
+        for key in first.max(0) as usize..place.keys {
+            let seen_from = key as i32 - first + 1;
+            for (lane, x) in out[key * stride..][..LANES].iter_mut().enumerate() {
+                *x = if (lane as i32) < seen_from {
+                    f32::NEG_INFINITY
+                } else {
+                    *x
+                };
+            }
+        }
+    }
+}
+
+/// `e^x` within 3 units in the last place for `x <= 0`; zero from −88 down, so that what is hidden weighs nothing.
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    // Adding and subtracting 1.5 · 2²³ rounds to an integer, which the low bits of the sum then hold.
+    const ROUND: f32 = 12_582_912.0;
+    // Written so that what is not a number stays so. The exponent of -88 is the one that stands for zero.
+    let x = if x < -88.0 { -88.0 } else { x };
+    let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
+    let f = x.mul_add(std::f32::consts::LOG2_E, ROUND - shifted);
+    // 2^f within 9.4e-8 of its value for |f| <= 1/2: the best coefficients by linear programming, the last one fixed.
+    let mut p = 1.326_951_5e-3;
+    for coefficient in [9.671_29e-3, 5.550_711e-2, 0.240_222_47, 0.693_147, 1.0] {
+        p = f.mul_add(p, coefficient);
+    }
+    p * f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3f80_0000))
+}
+
+/// [`exp`] of each lane's `x - y`.
+#[inline(always)]
+pub fn exp_difference(x: Lanes, y: Lanes) -> Lanes {
+    let mut out = x;
+    for (x, y) in out.iter_mut().zip(y) {
+        *x = exp(*x - y);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exponentials_equal_the_standard_library() {
+        for step in 0..=875_000 {
+            let x = step as f32 * -1e-4;
+            let expected = f64::from(x).exp();
+            let error = (f64::from(exp(x)) / expected - 1.0).abs();
+            // The rounding of log2(e) grows with x.
+            assert!(
+                error < 1.6e-7 + 2e-8 * f64::from(-x),
+                "exp({x}) = {}",
+                exp(x)
+            );
+        }
+        assert_eq!(
+            [exp(0.0), exp(-88.0), exp(-1e9), exp(f32::NEG_INFINITY)],
+            [1.0, 0.0, 0.0, 0.0]
+        );
+        assert!(exp(f32::NAN).is_nan());
+    }
+}
