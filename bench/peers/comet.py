@@ -1,26 +1,15 @@
 """COMET in PyTorch, the way its authors compute it: the peer of `offprint bench comet --peer PYTHON`.
 
-Needs torch alone. One JSON line a request on standard input, one a reply on standard output, until the input ends:
-
-    {"bench": "gate", "batch": 512, "dim": 64, "experts": 16, "k": 4, "threads": 2}  ->  {"seconds": 0.004, "mib": 310.2}
-
-A request runs its work once (`reps` times, and tells the mean, where it is given) on a model that is built and warmed up
-when first asked for and then kept, so that the caller can take turns with it. Sizes left out take the defaults below.
-`mib` is the process' peak resident set so far. What is not known is answered by {"error": "..."}.
-
 Benches: `gate`, the gate forward and backward; `sinkhorn`, a permutation from its log-weights forward and backward;
 `step-mlp` and `step-cnn`, a training step of a two-task mixture on pictures. As in the released code (TensorFlow in
 mazumder-lab/COMET, PyTorch in mazumder-lab/COMET-BERT), a tree is a recursion over modules, one a node, and every expert is
 evaluated on every sample, whatever its weight.
 """
 
-import json
 import math
-import resource
-import sys
-import time
 
 import torch
+from peer import serve
 from torch import nn
 from torch.nn import functional as F
 
@@ -174,41 +163,6 @@ def step_cnn(batch=128, dim=1296, experts=16, k=4, width=50, classes=10):
 
 
 BENCHES = {"gate": gate, "sinkhorn": sinkhorn, "step-mlp": step_mlp, "step-cnn": step_cnn}
-WARM_UP = 3
-
-
-def answer(request, kept):
-    sizes = dict(request)
-    name, reps, threads = sizes.pop("bench", None), sizes.pop("reps", 1), sizes.pop("threads", None)
-    if name not in BENCHES:
-        raise ValueError(f"no bench is called {name!r}; there are {', '.join(BENCHES)}")
-    if threads is not None:
-        torch.set_num_threads(threads)
-    key = json.dumps([name, sizes, threads], sort_keys=True)
-    if key not in kept:
-        torch.manual_seed(0)
-        kept[key] = BENCHES[name](**sizes)
-        for _ in range(WARM_UP):
-            kept[key]()
-    start = time.perf_counter()
-    for _ in range(reps):
-        kept[key]()
-    seconds = (time.perf_counter() - start) / reps
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": seconds, "mib": peak / (1024**2 if sys.platform == "darwin" else 1024)}
-
-
-def main():
-    kept = {}
-    for line in sys.stdin:
-        if not line.strip():
-            continue
-        try:
-            reply = answer(json.loads(line), kept)
-        except Exception as error:  # whatever a request causes is its answer; the next one may be good
-            reply = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(reply), flush=True)
-
 
 if __name__ == "__main__":
-    main()
+    serve(BENCHES)

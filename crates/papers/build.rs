@@ -54,7 +54,8 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let revision = revision(&root);
     let text = format!(
-        "pub(crate) const REVISION: &str = \"{revision}\";\npub(crate) const VERSIONS: &[(&str, &str)] = &[\n{versions}];\n"
+        "pub(crate) const REVISION: &str = \"{revision}\";\npub(crate) const LIBRARY: &str = \"{:016x}\";\npub(crate) const VERSIONS: &[(&str, &str)] = &[\n{versions}];\n",
+        library.0
     );
     fs::write(out.join("build.rs"), text).expect("cargo's folder is writable");
     println!("cargo::rerun-if-changed=../");

@@ -4,19 +4,17 @@ mod backward;
 mod bias;
 mod forward;
 mod layout;
-mod mask;
 mod scores;
 mod single;
 mod slopes;
 mod tile;
 mod transpose;
 
-use crate::dropout::Dropout;
+use crate::dropout::{Dropout, dropout};
 use crate::memory::Buffer;
 use crate::op::{Array, Kernel, Pass, quaternary, runs_on, ternary, unary};
 use burn::tensor::{Bool, DType, Tensor, TensorData, activation};
 use layout::{Layout, Sizes, Source, Target};
-use mask::Mask;
 use scores::{Bias, Problem, Strides};
 use slopes::Known;
 
@@ -27,7 +25,7 @@ pub struct Attention {
     pub causal: bool,
     /// Factor of the scores; `1/√dim` where absent.
     pub scale: Option<f32>,
-    /// Dropout of the probabilities. Which are dropped depends on the seed and on batch, head, query and key alone.
+    /// Dropout of the probabilities: the same that [`dropout`](crate::dropout) gives a `[batch, heads, q_len, kv_len]` tensor.
     pub dropout: Option<Dropout>,
 }
 
@@ -184,9 +182,8 @@ fn composed(
     let blind = blind.expand(shape);
     scores = scores.mask_fill(blind.clone(), 0.0);
     let mut weights = activation::softmax(scores, 3).mask_fill(blind, 0.0);
-    if let Some(mask) = kernel.mask {
-        let factors = TensorData::new(mask.all(s), shape);
-        weights = weights.clone() * Tensor::from_data(factors, &weights.device());
+    if let Some(options) = kernel.dropout {
+        weights = dropout(weights, options);
     }
     weights.matmul(v).swap_dims(1, 2)
 }
@@ -196,18 +193,24 @@ struct Softmax {
     sizes: Sizes,
     scale: f32,
     causal: bool,
-    mask: Option<Mask>,
+    dropout: Option<Dropout>,
     bias: Option<[usize; 4]>,
     packed: bool,
 }
 
 impl Softmax {
     fn new(sizes: Sizes, options: &Attention, bias: Option<[usize; 4]>, packed: bool) -> Self {
+        if let Some(Dropout { probability, .. }) = options.dropout {
+            assert!(
+                (0.0..1.0).contains(&probability),
+                "dropout of {probability}, allowed is 0..1"
+            );
+        }
         Self {
             sizes,
             scale: options.scale.unwrap_or(1.0 / (sizes.dim as f32).sqrt()),
             causal: options.causal,
-            mask: options.dropout.map(Mask::new),
+            dropout: options.dropout,
             bias,
             packed,
         }
@@ -222,7 +225,7 @@ impl Softmax {
                 values: inputs[3].f32(),
                 strides: Strides::new(shape),
             }),
-            mask: self.mask,
+            dropout: self.dropout,
         }
     }
 
@@ -253,7 +256,7 @@ impl Kernel for Softmax {
         let s = self.sizes;
         let mut y = Buffer::new(s.batch * s.queries * s.heads * s.dim);
         let mut lse = Buffer::new(s.batch * s.heads * s.queries);
-        let pass = if s.queries == 1 && self.mask.is_none() {
+        let pass = if s.queries == 1 && self.dropout.is_none() {
             single::forward
         } else {
             forward::forward

@@ -1,13 +1,12 @@
 //! Batch norm of channels.
 
+use crate::vector::{Lanes, Width, Work};
 use crate::memory::Buffer;
 use crate::op::{Array, Kernel, Pass, Reads, quaternary, runs_on, ternary};
 use crate::parallel::SHARED;
-use crate::pool2d::sum;
-use crate::simd::vectorized;
 use burn::tensor::{DType, Tensor, activation};
 use rayon::prelude::*;
-use std::array::from_fn;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 /// `y = (x − mean) / √(variance + ε) · weight + bias`, mean and biased variance of each channel over all other axes; then
@@ -191,7 +190,7 @@ struct BatchNorm {
 /// Elements of a channel that one task handles: with what it reads besides, they fit the second-level cache.
 const PIECE: usize = 1 << 15;
 
-/// One plane of an array that is read, and the same of some that are written.
+/// Where a plane starts in an array that is read, and the same plane of some that are written.
 type Planes<'a, const N: usize> = (usize, [&'a mut [f32]; N]);
 
 impl BatchNorm {
@@ -203,11 +202,6 @@ impl BatchNorm {
     /// Numbers of which a channel's mean is taken.
     fn count(&self) -> f64 {
         (self.batch * self.plane) as f64
-    }
-
-    /// The plane of an array that starts at `start`.
-    fn of<'a>(&self, values: &'a [f32], start: usize) -> &'a [f32] {
-        &values[start..][..self.plane]
     }
 
     /// Calls `work` with every channel and its planes of each of `out`, those without elements having none, and gives
@@ -235,90 +229,199 @@ impl BatchNorm {
             .collect()
     }
 
-    /// Sums of `terms(start)` over a channel's planes, in an order that does not depend on the number of threads.
-    fn sums<const N: usize>(
-        &self,
-        planes: &[Planes<'_, N>],
-        terms: impl Fn(usize) -> [f32; 2] + Sync,
-    ) -> [f64; 2] {
-        let add = |a: [f64; 2], b: [f64; 2]| [a[0] + b[0], a[1] + b[1]];
+    /// Sums of two terms over a channel, in an order that does not depend on the number of threads.
+    fn sums<T: Terms, const N: usize>(&self, planes: &[Planes<'_, N>], terms: T) -> [f64; 2] {
         let parts: Vec<_> = planes
             .par_chunks(self.piece())
             .map(|planes| {
-                let terms = planes.iter().map(|(start, _)| terms(*start).map(f64::from));
-                terms.fold([0.0; 2], add)
+                let plane = self.plane;
+                Width::widest().run(Sum {
+                    planes,
+                    plane,
+                    terms,
+                })
             })
             .collect();
+        let add = |a: [f64; 2], b: [f32; 2]| [a[0] + f64::from(b[0]), a[1] + f64::from(b[1])];
         parts.into_iter().fold([0.0; 2], add)
     }
 
     /// Mean and biased variance of a channel, one after the other.
     fn measure<const N: usize>(&self, x: &[f32], planes: &[Planes<'_, N>]) -> [f32; 2] {
-        let [total, _] = self.sums(planes, |start| {
-            vectorized(
-                #[inline(always)]
-                || [sum(self.of(x, start)), 0.0],
-            )
-        });
+        let [total, _] = self.sums(planes, Total(x));
         let mean = (total / self.count()) as f32;
-        let [squares, _] = self.sums(planes, |start| {
-            vectorized(
-                #[inline(always)]
-                || sums([self.of(x, start)], |[x]| [(x - mean) * (x - mean), 0.0]),
-            )
-        });
+        let [squares, _] = self.sums(planes, Squares(x, mean));
         [mean, (squares / self.count()) as f32]
     }
+}
 
-    /// Sums of `dy` and of `dy · (x − mean)` over a channel, `dy` counting only where the output is positive if `relu`.
-    fn slopes<const N: usize>(
-        &self,
-        [x, dy, y]: [&[f32]; 3],
-        mean: f32,
-        planes: &[Planes<'_, N>],
-    ) -> [f64; 2] {
-        self.sums(planes, |start| {
-            let (x, dy) = (self.of(x, start), self.of(dy, start));
-            let terms = |x: f32, dy: f32| [dy, dy * (x - mean)];
-            vectorized(
-                #[inline(always)]
-                || match self.relu {
-                    true => sums([x, dy, self.of(y, start)], |[x, dy, y]| {
-                        terms(x, keep(dy, y))
-                    }),
-                    false => sums([x, dy], |[x, dy]| terms(x, dy)),
-                },
-            )
-        })
+/// Two terms of sums over a channel.
+trait Terms: Copy + Sync {
+    /// The terms at some adjacent places, at most as many as a vector has lanes; the other lanes are zero.
+    fn at<L: Lanes>(self, lanes: L, places: Range<usize>) -> [L::Vector; 2];
+}
+
+/// `x`.
+#[derive(Clone, Copy)]
+struct Total<'a>(&'a [f32]);
+
+impl Terms for Total<'_> {
+    #[inline(always)]
+    fn at<L: Lanes>(self, lanes: L, places: Range<usize>) -> [L::Vector; 2] {
+        [lanes.load_some(&self.0[places]), lanes.splat(0.0)]
     }
 }
 
-/// `dy` where the rectified output is positive.
-#[inline(always)]
-fn keep(dy: f32, y: f32) -> f32 {
-    if y > 0.0 { dy } else { 0.0 }
+/// `(x - mean)²`.
+#[derive(Clone, Copy)]
+struct Squares<'a>(&'a [f32], f32);
+
+impl Terms for Squares<'_> {
+    #[inline(always)]
+    fn at<L: Lanes>(self, lanes: L, places: Range<usize>) -> [L::Vector; 2] {
+        let count = places.len();
+        let from_mean = lanes.sub(lanes.load_some(&self.0[places]), lanes.splat(self.1));
+        let from_mean = lanes.first(from_mean, count);
+        let none = lanes.splat(0.0);
+        [lanes.mul_add(from_mean, from_mean, none), none]
+    }
 }
 
-/// Sums of two terms over the places of some slices of the same length, in lanes.
-#[inline(always)]
-fn sums<const N: usize>(values: [&[f32]; N], terms: impl Fn([f32; N]) -> [f32; 2]) -> [f32; 2] {
-    const LANES: usize = 32;
-    let (mut first, mut second) = ([0.0; LANES], [0.0; LANES]);
-    let whole: [&[[f32; LANES]]; N] = values.map(|values| values.as_chunks().0);
-    for index in 0..whole[0].len() {
-        let rows: [&[f32; LANES]; N] = from_fn(|n| &whole[n][index]);
-        for lane in 0..LANES {
-            let [a, b] = terms(from_fn(|n| rows[n][lane]));
-            first[lane] += a;
-            second[lane] += b;
+/// `dy` and `dy · (x - mean)`.
+#[derive(Clone, Copy)]
+struct Slopes<'a> {
+    x: &'a [f32],
+    mean: f32,
+    dy: &'a [f32],
+    /// Where it is given, `dy` counts only where it is positive.
+    mask: Option<&'a [f32]>,
+}
+
+impl Slopes<'_> {
+    #[inline(always)]
+    fn dy<L: Lanes>(self, lanes: L, places: Range<usize>) -> L::Vector {
+        let dy = lanes.load_some(&self.dy[places.clone()]);
+        match self.mask {
+            Some(mask) => lanes.keep(dy, lanes.load_some(&mask[places])),
+            None => dy,
         }
     }
-    for index in whole[0].len() * LANES..values[0].len() {
-        let [a, b] = terms(from_fn(|n| values[n][index]));
-        first[index % LANES] += a;
-        second[index % LANES] += b;
+
+    #[inline(always)]
+    fn from_mean<L: Lanes>(self, lanes: L, places: Range<usize>) -> L::Vector {
+        lanes.sub(lanes.load_some(&self.x[places]), lanes.splat(self.mean))
     }
-    [sum(&first), sum(&second)]
+}
+
+impl Terms for Slopes<'_> {
+    #[inline(always)]
+    fn at<L: Lanes>(self, lanes: L, places: Range<usize>) -> [L::Vector; 2] {
+        let dy = self.dy(lanes, places.clone());
+        let from_mean = self.from_mean(lanes, places);
+        [dy, lanes.mul_add(dy, from_mean, lanes.splat(0.0))]
+    }
+}
+
+/// Sums of two terms over some planes.
+struct Sum<'a, 'b, T, const N: usize> {
+    planes: &'a [Planes<'b, N>],
+    plane: usize,
+    terms: T,
+}
+
+impl<T: Terms, const N: usize> Work for Sum<'_, '_, T, N> {
+    type Output = [f32; 2];
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> [f32; 2] {
+        // Two vectors by turns, since an addition takes longer than the loads of its terms.
+        let mut sums = [[lanes.splat(0.0); 2]; 2];
+        for (start, _) in self.planes {
+            let end = start + self.plane;
+            for (turn, at) in (*start..end).step_by(L::COUNT).enumerate() {
+                let [first, second] = self.terms.at(lanes, at..end.min(at + L::COUNT));
+                let sums = &mut sums[turn % 2];
+                *sums = [lanes.add(sums[0], first), lanes.add(sums[1], second)];
+            }
+        }
+        [0, 1].map(|term| lanes.total(sums[0][term]) + lanes.total(sums[1][term]))
+    }
+}
+
+/// `y` of some planes.
+struct Normalize<'a, 'b> {
+    planes: &'a mut [Planes<'b, 1>],
+    x: &'a [f32],
+    mean: f32,
+    scale: f32,
+    bias: f32,
+    residual: Option<&'a [f32]>,
+    relu: bool,
+}
+
+impl Work for Normalize<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let [mean, scale, bias] = [
+            lanes.splat(self.mean),
+            lanes.splat(self.scale),
+            lanes.splat(self.bias),
+        ];
+        for (start, [y]) in self.planes {
+            for at in (0..y.len()).step_by(L::COUNT) {
+                let end = y.len().min(at + L::COUNT);
+                let places = *start + at..*start + end;
+                let from_mean = lanes.sub(lanes.load_some(&self.x[places.clone()]), mean);
+                let mut value = lanes.mul_add(from_mean, scale, bias);
+                if let Some(residual) = self.residual {
+                    value = lanes.add(value, lanes.load_some(&residual[places]));
+                }
+                if self.relu {
+                    value = lanes.rectify(value);
+                }
+                lanes.store_some(value, &mut y[at..end]);
+            }
+        }
+    }
+}
+
+/// `dx = scale · (dy − shift − (x − mean) · slope)` of some planes, and the `dy` that counts.
+struct Gradients<'a, 'b> {
+    planes: &'a mut [Planes<'b, 2>],
+    slopes: Slopes<'a>,
+    scale: f32,
+    shift: f32,
+    slope: f32,
+}
+
+impl Work for Gradients<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let scale = lanes.splat(self.scale);
+        let (slope, offset) = (
+            lanes.splat(-self.scale * self.slope),
+            lanes.splat(-self.scale * self.shift),
+        );
+        for (start, [dx, counting]) in self.planes {
+            for at in (0..dx.len().max(counting.len())).step_by(L::COUNT) {
+                let end = (dx.len().max(counting.len())).min(at + L::COUNT);
+                let places = *start + at..*start + end;
+                let dy = self.slopes.dy(lanes, places.clone());
+                if !dx.is_empty() {
+                    let from_mean = self.slopes.from_mean(lanes, places);
+                    let rest = lanes.mul_add(from_mean, slope, offset);
+                    lanes.store_some(lanes.mul_add(dy, scale, rest), &mut dx[at..end]);
+                }
+                if !counting.is_empty() {
+                    lanes.store_some(dy, &mut counting[at..end]);
+                }
+            }
+        }
+    }
 }
 
 impl Kernel for BatchNorm {
@@ -332,29 +435,16 @@ impl Kernel for BatchNorm {
                 Some(given) => [given.mean[channel], given.variance[channel]],
                 None => self.measure(x, planes),
             };
-            let scale = weight[channel] / (variance + self.epsilon).sqrt();
-            let line = |x: f32| (x - mean).mul_add(scale, bias[channel]);
-            let cut = |y: f32| if self.relu && y < 0.0 { 0.0 } else { y };
             planes.par_chunks_mut(self.piece()).for_each(|planes| {
-                for (start, [y]) in planes {
-                    let x = self.of(x, *start);
-                    vectorized(
-                        #[inline(always)]
-                        || match residual {
-                            Some(residual) => {
-                                let inputs = x.iter().zip(self.of(residual, *start));
-                                for (y, (x, residual)) in y.iter_mut().zip(inputs) {
-                                    *y = cut(line(*x) + residual);
-                                }
-                            }
-                            None => {
-                                for (y, x) in y.iter_mut().zip(x) {
-                                    *y = cut(line(*x));
-                                }
-                            }
-                        },
-                    );
-                }
+                Width::widest().run(Normalize {
+                    planes,
+                    x,
+                    mean,
+                    scale: weight[channel] / (variance + self.epsilon).sqrt(),
+                    bias: bias[channel],
+                    residual,
+                    relu: self.relu,
+                });
             });
             [mean, variance]
         });
@@ -371,53 +461,38 @@ impl Kernel for BatchNorm {
             .get()
             .expect("the forward pass has set them");
         let [x, weight] = [0, 1].map(|index| pass.inputs[index].f32());
-        let (dy, y) = (pass.dy.f32(), pass.saved[0].f32());
         let room = |wanted: bool| Buffer::new(if wanted { x.len() } else { 0 });
         let mut dx = room(pass.wanted[0]);
         // Without a ReLU it is `dy`.
         let wants_residual = pass.wanted.get(3) == Some(&true);
-        let mut masked = room(wants_residual && self.relu);
-        let slopes = self.each_channel([&mut dx, &mut masked], |channel, planes| {
-            let (mean, variance) = (given.mean[channel], given.variance[channel]);
-            let inverse = 1.0 / (variance + self.epsilon).sqrt();
-            let [total, moment] = self.slopes([x, dy, y], mean, planes);
+        let mut counting = room(wants_residual && self.relu);
+        let totals = self.each_channel([&mut dx, &mut counting], |channel, planes| {
+            let inverse = 1.0 / (given.variance[channel] + self.epsilon).sqrt();
+            let slopes = Slopes {
+                x,
+                mean: given.mean[channel],
+                dy: pass.dy.f32(),
+                mask: self.relu.then(|| pass.saved[0].f32()),
+            };
+            let [total, moment] = self.sums(planes, slopes);
             // dx = scale · (dy − mean of dy − x̂ · mean of dy x̂), where x̂ = (x − mean) · inverse.
-            let scale = weight[channel] * inverse;
             let [shift, slope] = match self.training {
                 true => [total / self.count(), moment / self.count()].map(|mean| mean as f32),
                 false => [0.0; 2],
             };
-            let slope = slope * inverse * inverse;
-            let dx_of = |x: f32, dy: f32| scale * (dy - shift - (x - mean) * slope);
             planes.par_chunks_mut(self.piece()).for_each(|planes| {
-                for (start, [dx, masked]) in planes {
-                    let (x, dy) = (self.of(x, *start), self.of(dy, *start));
-                    vectorized(
-                        #[inline(always)]
-                        || {
-                            if !self.relu {
-                                for (dx, (x, dy)) in dx.iter_mut().zip(x.iter().zip(dy)) {
-                                    *dx = dx_of(*x, *dy);
-                                }
-                                return;
-                            }
-                            let y = self.of(y, *start);
-                            for (dx, (x, (dy, y))) in
-                                dx.iter_mut().zip(x.iter().zip(dy.iter().zip(y)))
-                            {
-                                *dx = dx_of(*x, keep(*dy, *y));
-                            }
-                            for (masked, (dy, y)) in masked.iter_mut().zip(dy.iter().zip(y)) {
-                                *masked = keep(*dy, *y);
-                            }
-                        },
-                    );
-                }
+                Width::widest().run(Gradients {
+                    planes,
+                    slopes,
+                    scale: weight[channel] * inverse,
+                    shift,
+                    slope: slope * inverse * inverse,
+                });
             });
             [total as f32, moment as f32 * inverse]
         });
         let parameter = |which: usize| {
-            let values: Vec<f32> = slopes.iter().map(|slopes| slopes[which]).collect();
+            let values: Vec<f32> = totals.iter().map(|totals| totals[which]).collect();
             Array::new(values, [self.channels])
         };
         let mut gradients = vec![
@@ -427,7 +502,7 @@ impl Kernel for BatchNorm {
         ];
         if wants_residual {
             gradients.push(Some(match self.relu {
-                true => Array::from_buffer(masked, self.shape.clone()),
+                true => Array::from_buffer(counting, self.shape.clone()),
                 false => pass.dy.clone(),
             }));
         }

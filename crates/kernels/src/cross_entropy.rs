@@ -5,7 +5,7 @@ use crate::memory::Buffer;
 use crate::op::{Array, Kernel, Pass, Reads, runs_on, unary};
 use crate::parallel::{PIECE, cuts};
 use crate::simd::vectorized;
-use crate::softmax::{log_sums, softmax_rows};
+use crate::softmax::{add_logarithms, log_sums, softmax_rows};
 use burn::tensor::{DType, Int, Tensor, activation};
 
 /// How [`cross_entropy`] weighs classes and rows.
@@ -144,13 +144,15 @@ impl Rows {
 
     /// The losses of some rows.
     fn losses(&self, x: &[f32], labels: &[Option<usize>], losses: &mut [f32]) {
-        let row = |row: usize| &x[row * self.classes..][..self.classes];
+        let mut spare = vec![0.0; if self.classes < LANES { x.len() } else { 0 }];
         vectorized(
             #[inline(always)]
             || {
-                log_sums(x, self.classes, |i, log_sum| {
-                    losses[i] = self.loss(row(i), labels[i], log_sum);
-                });
+                log_sums(x, &mut spare, self.classes, losses);
+                let rows = x.chunks_exact(self.classes).zip(labels);
+                for ((x, label), loss) in rows.zip(losses) {
+                    *loss = self.loss(x, *label, *loss);
+                }
             },
         );
     }
@@ -159,14 +161,22 @@ impl Rows {
     fn gradients(&self, x: &[f32], labels: &[Option<usize>], losses: &mut [f32], dx: &mut [f32]) {
         let row = |row: usize| row * self.classes..(row + 1) * self.classes;
         let scale = 1.0 / self.count;
+        let mut sums = vec![0.0; losses.len()];
         vectorized(
             #[inline(always)]
             || {
-                softmax_rows(x, dx, self.classes, scale, |i, m, sum| {
-                    losses[i] = self.loss(&x[row(i)], labels[i], m + sum.ln());
-                });
+                softmax_rows(
+                    x,
+                    dx,
+                    self.classes,
+                    scale,
+                    #[inline(always)]
+                    |i, m, sum| (losses[i], sums[i]) = (m, sum),
+                );
+                add_logarithms(losses, &sums);
                 for (i, label) in labels.iter().enumerate() {
                     let dx = &mut dx[row(i)];
+                    losses[i] = self.loss(&x[row(i)], *label, losses[i]);
                     let Some(label) = label else {
                         dx.fill(0.0);
                         continue;

@@ -23,36 +23,37 @@ pub(crate) fn rewritten(
     Array::from_buffer(out, dy.shape())
 }
 
-/// As [`rewritten`], while each piece also writes its own `each` elements of `sums`.
+/// As [`rewritten`], while every `several` pieces also write `each` elements of `sums` of their own.
 pub(crate) fn rewritten_with_sums(
     mut dy: Array,
-    piece: usize,
+    [piece, several]: [usize; 2],
     sums: &mut [f32],
     each: usize,
     work: impl Fn(usize, &mut [f32], &mut [f32]) + Sync,
 ) -> Array {
-    let size = dy.f32().len();
-    let count = size.div_ceil(piece.max(1));
-    if let Some(values) = dy.f32_mut() {
+    let (size, cut) = (dy.f32().len(), piece * several);
+    let count = size.div_ceil(cut.max(1));
+    let run = |out: &mut [f32], dy: Option<&[f32]>, sums: &mut [f32]| {
         cuts(
-            [(values, piece), (sums, each)],
+            [(out, cut), (sums, each)],
             count,
             size,
-            |index, [values, sums]| {
-                work(index * piece, values, sums);
+            |index, [out, sums]| {
+                for (i, out) in out.chunks_mut(piece).enumerate() {
+                    let start = index * cut + i * piece;
+                    if let Some(dy) = dy {
+                        out.copy_from_slice(&dy[start..][..out.len()]);
+                    }
+                    work(start, out, sums);
+                }
             },
         );
+    };
+    if let Some(values) = dy.f32_mut() {
+        run(values, None, sums);
         return dy;
     }
     let mut out = Buffer::new(size);
-    cuts(
-        [(&mut out, piece), (sums, each)],
-        count,
-        size,
-        |index, [out, sums]| {
-            out.copy_from_slice(&dy.f32()[index * piece..][..out.len()]);
-            work(index * piece, out, sums);
-        },
-    );
+    run(&mut out, Some(dy.f32()), sums);
     Array::from_buffer(out, dy.shape())
 }

@@ -5,6 +5,8 @@
 //! compiler finds the vectors: plain loops over arrays (the library's `map` and `from_fn` stay calls), and no vector that
 //! comes from two branches.
 
+use std::hint::black_box;
+
 /// Numbers of a vector.
 pub(crate) const LANES: usize = 16;
 
@@ -55,17 +57,25 @@ pub(crate) fn zip3(a: Lanes, b: Lanes, c: Lanes, f: impl Fn(f32, f32, f32) -> f3
     out
 }
 
+/// Bits of lanes that are kept, then as many that are not.
+const KEPT: [u32; 2 * LANES] = {
+    let mut kept = [0; 2 * LANES];
+    let mut i = 0;
+    while i < LANES {
+        kept[i] = u32::MAX;
+        i += 1;
+    }
+    kept
+};
+
 /// The first `count` of the lanes, then `other`'s.
 #[inline(always)]
 pub(crate) fn first(count: usize, lanes: Lanes, other: Lanes) -> Lanes {
-    // Compared in the width of the lanes.
-    let (count, mut out) = (count as i32, lanes);
+    // One load of bits takes the place of sixteen comparisons.
+    let (kept, mut out) = (&KEPT[LANES - count..2 * LANES - count], lanes);
     for i in 0..LANES {
-        out[i] = if (i as i32) < count {
-            lanes[i]
-        } else {
-            other[i]
-        };
+        let bits = lanes[i].to_bits() & kept[i] | other[i].to_bits() & !kept[i];
+        out[i] = f32::from_bits(bits);
     }
     out
 }
@@ -83,13 +93,19 @@ pub(crate) fn largest(lanes: Lanes) -> f32 {
 }
 
 #[inline(always)]
-fn across(mut lanes: Lanes, f: impl Fn(f32, f32) -> f32) -> f32 {
-    for half in [8, 4, 2, 1] {
-        for i in 0..half {
-            lanes[i] = f(lanes[i], lanes[i + half]);
-        }
+fn across(lanes: Lanes, f: impl Fn(f32, f32) -> f32) -> f32 {
+    // Passed through memory as a whole: the compiler would otherwise split up the vectors that led here to suit the tree.
+    let lanes = black_box(lanes);
+    let mut halves = [0.0; 8];
+    for i in 0..8 {
+        halves[i] = f(lanes[i], lanes[i + 8]);
     }
-    lanes[0]
+    let mut quarters = [0.0; 4];
+    for i in 0..4 {
+        quarters[i] = f(halves[i], halves[i + 4]);
+    }
+    let [a, b, c, d] = quarters;
+    f(f(a, c), f(b, d))
 }
 
 #[inline(always)]

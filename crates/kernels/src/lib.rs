@@ -44,6 +44,7 @@ mod sparse;
 mod testing;
 mod top_k;
 mod tree_gate;
+mod vector;
 
 pub use activation::{Activation, activate};
 pub use add::add;

@@ -29,22 +29,18 @@ fn power_of_two(shifted: f32) -> f32 {
     f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3f80_0000))
 }
 
-/// `r` and `s` such that `e^x = s² e^r` with `|r| <= ln 2`; the square reaches the smallest and the largest numbers.
+/// `e^x` within 1.6 ulp.
 #[inline(always)]
-fn split(x: f32) -> (f32, f32) {
+pub(crate) fn exp(x: f32) -> f32 {
     // Beyond these limits the result is zero or infinite. Written so that what is not a number stays so.
     let x = if x < -104.0 { -104.0 } else { x };
     let x = if x > 89.0 { 89.0 } else { x };
+    // e^x = s² e^r with |r| <= ln 2: the square reaches the smallest and the largest numbers.
     let shifted = x.mul_add(LOG2_E / 2.0, ROUND);
     let exponent = shifted - ROUND;
     let r = exponent.mul_add(-2.0 * LN_2_HIGH, x);
     let r = exponent.mul_add(-2.0 * LN_2_LOW, r);
-    (r, power_of_two(shifted))
-}
-
-/// `s² e^r`.
-#[inline(always)]
-fn join(r: f32, s: f32) -> f32 {
+    let s = power_of_two(shifted);
     // (e^r − 1 − r) / r², within 1.5e-8 of e^r.
     let q = polynomial(
         r,
@@ -58,13 +54,6 @@ fn join(r: f32, s: f32) -> f32 {
         ],
     );
     (r * r).mul_add(q, r).mul_add(s, s) * s
-}
-
-/// `e^x` within 1.6 ulp.
-#[inline(always)]
-pub(crate) fn exp(x: f32) -> f32 {
-    let (r, s) = split(x);
-    join(r, s)
 }
 
 /// `e^x` within 1.2 ulp for `x <= 0`, and zero from -87.7 down: what [`exp`] gives for less work where tiny weights do not
@@ -121,15 +110,15 @@ pub(crate) fn ln(x: f32) -> f32 {
     if x > 0.0 { y } else { f32::NAN }
 }
 
-/// `σ(−a)` and `σ(a)` within 3.5 ulp for `a >= 0`, where `σ(x) = 1 / (1 + e^−x)`.
+/// `σ(−a)` and `σ(a)` within 3.5 ulp for `a >= 0`, where `σ(x) = 1 / (1 + e^−x)`; the first is zero from 87.7 on.
 #[inline(always)]
 pub(crate) fn sigmoids(a: f32) -> (f32, f32) {
-    let t = exp(-a);
+    let t = exp_weight(-a);
     let above = 1.0 / (1.0 + t);
     (t * above, above)
 }
 
-/// `σ(x) = 1 / (1 + e^−x)` within 3.5 ulp.
+/// `σ(x) = 1 / (1 + e^−x)` within 3.5 ulp, and zero from -87.7 down.
 #[inline(always)]
 pub(crate) fn sigmoid(x: f32) -> f32 {
     let (below, above) = sigmoids(x.abs());
@@ -188,32 +177,71 @@ pub(crate) fn positive(x: f32) -> f32 {
     if x < 0.0 { 0.0 } else { x }
 }
 
-/// The normal distribution below `−a`, `Φ(−a)`, within 6 ulp, and `√2π` times its density, `e^(−a²/2)`, within 2 ulp, for
-/// `0 <= a <= 15`; at 15 both are zero.
+/// From here on [`normal_tail`] is zero.
+pub(crate) const NORMAL_LIMIT: f32 = 5.5;
+
+/// The normal distribution below `−a`, `Φ(−a)`, within 2e-7 of it, for `0 <= a <= NORMAL_LIMIT`.
 #[inline(always)]
-pub(crate) fn normal_tail(a: f32) -> (f32, f32) {
-    // The rounding error of a² would count for much in the tail.
-    let square = a * a;
-    let rest = a.mul_add(a, -square);
-    let (r, s) = split(-0.5 * square);
-    let density = join(rest.mul_add(-0.5, r), s);
-    // Φ(−a) e^(a²/2) / t with t = 1 / (1 + 0.35 a), within 3.4e-8 of itself.
-    let t = 1.0 / a.mul_add(0.35, 1.0);
-    let ratio = polynomial(
-        t,
+pub(crate) fn normal_tail(a: f32) -> f32 {
+    // (Φ(a) − ½) / a as a quotient of polynomials in a².
+    let z = a * a;
+    let p = polynomial(
+        z,
         [
-            -2.916_050_7e-2,
-            0.144_043_8,
-            -0.255_865_96,
-            0.159_350_9,
-            -2.323_412_5e-2,
-            0.105_561_84,
-            0.119_818_896,
-            0.139_863_85,
-            0.139_621_29,
+            2.274_942_4e-8,
+            6.352_126_5e-6,
+            1.688_26e-4,
+            4.677_262_6e-3,
+            3.385_267e-2,
+            0.398_942_23,
         ],
     );
-    (density * (t * ratio), density)
+    let q = polynomial(
+        z,
+        [
+            1.197_506_3e-6,
+            7.364_764e-5,
+            1.884_446_5e-3,
+            2.864_588_6e-2,
+            0.251_521_97,
+            1.0,
+        ],
+    );
+    let tail = 0.5 - a * p / q;
+    if tail < 0.0 { 0.0 } else { tail }
+}
+
+/// The derivative of `x Φ(x)`, which is `Φ(x) + x φ(x)` with the normal density `φ`, within 5e-7.
+#[inline(always)]
+pub(crate) fn normal_slope(x: f32) -> f32 {
+    // From 6 on it is 1, to 32 bits.
+    let x = if x > 6.0 { 6.0 } else { x };
+    let x = if x < -6.0 { -6.0 } else { x };
+    // Less ½ it is odd: x times a quotient of polynomials in x².
+    let z = x * x;
+    let p = polynomial(
+        z,
+        [
+            1.908_851_2e-7,
+            3.585_056e-5,
+            2.418_361_9e-5,
+            1.420_917_6e-2,
+            -3.074_348e-2,
+            0.797_884_5,
+        ],
+    );
+    let q = polynomial(
+        z,
+        [
+            8.887_477e-6,
+            1.935_195_6e-4,
+            3.528_762_4e-3,
+            4.106_468_3e-2,
+            0.294_805_65,
+            1.0,
+        ],
+    );
+    0.5 + x * p / q
 }
 
 #[cfg(test)]
@@ -251,20 +279,40 @@ pub(crate) mod tests {
         }
     }
 
-    /// `Φ(−a)` for `a >= 0`.
-    pub(crate) fn normal_tail_64(a: f64) -> f64 {
-        let density = (-a * a / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
-        if a < 3.0 {
-            // ½ − density · (a + a³/3 + a⁵/15 + …)
+    /// `Φ(x)` and `φ(x)`.
+    pub(crate) fn normal_64(x: f64) -> (f64, f64) {
+        let density = (-x * x / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+        let a = x.abs().min(40.0);
+        let tail = if a < 3.0 {
+            // ½ − φ(a) (a + a³/3 + a⁵/15 + …)
             let (mut term, mut sum) = (a, a);
             for n in 1..100 {
-                term *= a * a / (2 * n + 1) as f64;
+                term *= a * a / f64::from(2 * n + 1);
                 sum += term;
             }
             0.5 - density * sum
         } else {
             // The continued fraction of Laplace.
-            density / (a + (1..200).rev().fold(0.0, |f, k| k as f64 / (a + f)))
+            density / (a + (1..200).rev().fold(0.0, |f, k| f64::from(k) / (a + f)))
+        };
+        (if x < 0.0 { tail } else { 1.0 - tail }, density)
+    }
+
+    /// Asserts that `f` is this close to `expected` on some numbers.
+    pub(crate) fn assert_near(
+        f: impl Fn(f32) -> f32,
+        expected: impl Fn(f64) -> f64,
+        numbers: impl Iterator<Item = f32>,
+        limit: impl Fn(f64) -> f64,
+    ) {
+        for x in numbers {
+            let (y, x) = (f64::from(f(x)), f64::from(x));
+            let expected = expected(x);
+            let error = (y - expected).abs();
+            assert!(
+                error <= limit(x),
+                "f({x:e}) = {y:e}, not {expected:e}: {error:e}"
+            );
         }
     }
 
@@ -283,24 +331,20 @@ pub(crate) mod tests {
         assert_ulp(exp_weight, f64::exp, weights(), 1.2);
         let normal = || numbers().filter(|x| *x >= f32::MIN_POSITIVE);
         assert_ulp(ln, f64::ln, normal(), 1.0);
-        assert_ulp(sigmoid, sigmoid_64, numbers(), 3.5);
-        assert_ulp(
-            |x| sigmoids(x).0,
-            |x| sigmoid_64(-x),
-            numbers().map(f32::abs),
-            3.5,
-        );
+        let reached = || numbers().filter(|x| *x > -87.3);
+        assert_ulp(sigmoid, sigmoid_64, reached(), 3.5);
+        let far = || reached().map(f32::abs).filter(|x| *x < 87.3);
+        assert_ulp(|a| sigmoids(a).0, |a| sigmoid_64(-a), far(), 3.5);
         assert_ulp(tanh, f64::tanh, numbers(), 3.0);
         let softplus_64 = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
         assert_ulp(softplus, softplus_64, numbers(), 3.5);
-        let places = || numbers().filter(|x| (0.0..=15.0).contains(x));
-        assert_ulp(|a| normal_tail(a).0, normal_tail_64, places(), 6.0);
-        assert_ulp(
-            |a| normal_tail(a).1,
-            |a| (-a * a / 2.0).exp(),
-            places(),
-            2.0,
-        );
+        let places = || numbers().map(|x| x.abs().min(NORMAL_LIMIT));
+        assert_near(normal_tail, |a| normal_64(-a).0, places(), |_| 2e-7);
+        let slope = |x| {
+            let (below, density) = normal_64(x);
+            below + x * density
+        };
+        assert_near(normal_slope, slope, numbers(), |_| 5e-7);
     }
 
     #[test]
@@ -317,16 +361,26 @@ pub(crate) mod tests {
         assert_eq!([sigmoid(-infinity), sigmoid(infinity)], [0.0, 1.0]);
         assert_eq!([tanh(-infinity), tanh(infinity)], [-1.0, 1.0]);
         assert_eq!([softplus(-infinity), softplus(infinity)], [0.0, infinity]);
-        assert_eq!(normal_tail(15.0), (0.0, 0.0));
+        assert_eq!(normal_tail(NORMAL_LIMIT), 0.0);
+        assert_eq!((normal_slope(0.0), sigmoids(88.0).0), (0.5, 0.0));
         assert_eq!((ln(1.0), positive(-infinity)), (0.0, 0.0));
     }
 
     #[test]
     fn what_is_not_a_number_stays_so() {
-        for f in [exp, exp_weight, ln, sigmoid, tanh, softplus, positive] {
+        for f in [
+            exp,
+            exp_weight,
+            ln,
+            sigmoid,
+            tanh,
+            softplus,
+            positive,
+            normal_slope,
+        ] {
             assert!(f(f32::NAN).is_nan());
         }
-        assert!(normal_tail(f32::NAN).0.is_nan() && sigmoids(f32::NAN).0.is_nan());
+        assert!(normal_tail(f32::NAN).is_nan() && sigmoids(f32::NAN).0.is_nan());
         assert!(ln(-1.0).is_nan() && ln(0.0).is_nan());
     }
 }

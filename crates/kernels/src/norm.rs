@@ -189,47 +189,38 @@ impl Norm {
         dy: &mut [f32],
         parameters: &mut [f32],
     ) {
-        let (width, rows) = (self.width, dy.len() / self.width);
+        let width = self.width;
         let (dw, db) = parameters.split_at_mut(width);
-        let row = |row: usize| row * width..(row + 1) * width;
+        let rows = x.chunks_exact(width).zip(dy.chunks_exact_mut(width));
         vectorized(
             #[inline(always)]
             || {
-                rewrite(
-                    dw,
-                    #[inline(always)]
-                    |start, mut dw| {
-                        for at in 0..rows {
-                            let z = normalized(&x[row(at)], start, &statistics[2 * at..]);
-                            dw = zip3(load(&dy[row(at)], start), z, dw, |dy, z, dw| {
-                                dy.mul_add(z, dw)
-                            });
-                        }
-                        dw
-                    },
-                );
-                rewrite(
-                    db,
-                    #[inline(always)]
-                    |start, mut db| {
-                        for at in 0..rows {
-                            db = zip(db, load(&dy[row(at)], start), |db, dy| db + dy);
-                        }
-                        db
-                    },
-                );
-                for (at, dy) in dy.chunks_exact_mut(width).enumerate() {
-                    let (x, statistics) = (&x[row(at)], &statistics[2 * at..]);
+                for ((x, dy), statistics) in rows.zip(statistics.chunks_exact(2)) {
+                    let (mean, scale) = (statistics[0], statistics[1]);
                     let [g, gz] = sums(
                         width,
                         #[inline(always)]
                         |start| {
                             let g = zip(load(dy, start), load(weight, start), |dy, w| dy * w);
-                            let z = normalized(x, start, statistics);
+                            let z = normalized(x, start, mean, scale);
                             [g, zip(g, z, |g, z| g * z)]
                         },
                     );
-                    let scale = statistics[1];
+                    rewrite(
+                        dw,
+                        #[inline(always)]
+                        |start, dw| {
+                            let z = normalized(x, start, mean, scale);
+                            zip3(dw, load(dy, start), z, |dw, dy, z| dy.mul_add(z, dw))
+                        },
+                    );
+                    if self.centered {
+                        rewrite(
+                            db,
+                            #[inline(always)]
+                            |start, db| zip(db, load(dy, start), |db, dy| db + dy),
+                        );
+                    }
                     let g = if self.centered {
                         scale * g / width as f32
                     } else {
@@ -240,8 +231,8 @@ impl Norm {
                         dy,
                         #[inline(always)]
                         |start, dy| {
-                            let (w, z) = (load(weight, start), normalized(x, start, statistics));
-                            zip3(dy, w, z, |dy, w, z| {
+                            let z = normalized(x, start, mean, scale);
+                            zip3(dy, load(weight, start), z, |dy, w, z| {
                                 z.mul_add(-gz, (dy * scale).mul_add(w, -g))
                             })
                         },
@@ -252,10 +243,9 @@ impl Norm {
     }
 }
 
-/// `(x − mean) · scale` of sixteen elements of a row, whose mean and scale come first in `statistics`.
+/// `(x − mean) · scale` of sixteen elements of a row.
 #[inline(always)]
-fn normalized(x: &[f32], start: usize, statistics: &[f32]) -> Lanes {
-    let (mean, scale) = (statistics[0], statistics[1]);
+fn normalized(x: &[f32], start: usize, mean: f32, scale: f32) -> Lanes {
     map(load(x, start), |x| (x - mean) * scale)
 }
 
@@ -285,21 +275,17 @@ impl Kernel for Norm {
         let (x, weight, statistics) = (&pass.inputs[0], &pass.inputs[1], pass.saved[1].f32());
         let (x, weight, width) = (x.f32(), weight.f32(), self.width);
         let rows = x.len() / width.max(1);
-        let block = rows.div_ceil(BLOCKS).next_multiple_of(self.rows());
-        let mut partial = vec![0.0; rows.div_ceil(block.max(1)) * 2 * width];
-        let piece = block * width;
+        let (piece, several) = (self.rows() * width, rows.div_ceil(BLOCKS * self.rows()));
+        let blocks = rows.div_ceil(self.rows() * several.max(1));
+        let mut partial = vec![0.0; blocks * 2 * width];
         let dx = rewritten_with_sums(
             pass.dy,
-            piece,
+            [piece, several],
             &mut partial,
             2 * width,
             |start, dy, sums| {
-                let each = self.rows() * width;
-                for (index, dy) in dy.chunks_mut(each).enumerate() {
-                    let start = start + index * each;
-                    let statistics = &statistics[start / width * 2..];
-                    self.slopes(&x[start..][..dy.len()], weight, statistics, dy, sums);
-                }
+                let statistics = &statistics[start / width * 2..];
+                self.slopes(&x[start..][..dy.len()], weight, statistics, dy, sums);
             },
         );
         let mut sums = vec![0.0; 2 * width];

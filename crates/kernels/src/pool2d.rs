@@ -1,6 +1,7 @@
 //! Pooling of pictures.
 
 use crate::conv2d::{self, Sizes};
+use crate::vector::{Lanes, Width, Work};
 use crate::memory::Buffer;
 use crate::op::{Array, Kernel, Pass, Reads, runs_on, unary};
 use crate::parallel::{SHARED, pieces};
@@ -187,6 +188,11 @@ impl Windows {
         [self.batch, self.channels, self.output[0], self.output[1]]
     }
 
+    /// Columns of a line with its padding that have the same remainder modulo the stride.
+    fn part(&self) -> usize {
+        (self.input[1] + 2 * self.padding[1]).div_ceil(self.stride[1])
+    }
+
     /// Whether the windows are adjacent squares of two by two.
     fn halves(&self) -> bool {
         (self.kernel, self.stride, self.padding) == ([2, 2], [2, 2], [0, 0])
@@ -216,7 +222,7 @@ impl Kernel for MaxPool {
         work.with_min_len(windows.least())
             .enumerate()
             .for_each_init(
-                || vec![f32::NEG_INFINITY; windows.input[1] + 2 * windows.padding[1]],
+                || vec![f32::NEG_INFINITY; windows.stride[1] * windows.part()],
                 |line, (index, (y, places))| {
                     let x = &x[index * windows.input_plane()..][..windows.input_plane()];
                     vectorized(
@@ -345,7 +351,8 @@ fn slopes_of_halves(windows: &Windows, dy: &[f32], places: &[u8], dx: &mut [f32]
     pairs.into_remainder().fill(0.0);
 }
 
-/// One plane; `line` has room for a line with its padding, which is never larger than a number.
+/// One plane; `line` has room for a line with its padding, which is never larger than a number, its columns sorted by
+/// their remainder modulo the stride.
 #[inline(always)]
 fn max_of_windows(
     windows: &Windows,
@@ -355,7 +362,7 @@ fn max_of_windows(
     places: &mut [u8],
 ) {
     let ([height, width], [_, stride]) = (windows.input, windows.stride);
-    let columns = windows.output[1];
+    let (columns, part) = (windows.output[1], windows.part());
     let lines = y
         .chunks_exact_mut(columns)
         .zip(places.chunks_exact_mut(columns));
@@ -370,11 +377,21 @@ fn max_of_windows(
         }
         for down in start..windows.kernel[0].min(height + windows.padding[0] - first) {
             let values = &x[(first + down - windows.padding[0]) * width..][..width];
-            line[windows.padding[1]..][..width].copy_from_slice(values);
+            for remainder in 0..stride {
+                // The first column of the picture with this remainder.
+                let before = windows.padding[1]
+                    .saturating_sub(remainder)
+                    .div_ceil(stride);
+                let first = before * stride + remainder - windows.padding[1];
+                let columns = values[first.min(width)..].iter().step_by(stride);
+                for (place, value) in line[remainder * part + before..].iter_mut().zip(columns) {
+                    *place = *value;
+                }
+            }
             for right in 0..windows.kernel[1] {
                 let place = (down * windows.kernel[1] + right) as u8;
-                let best = y.iter_mut().zip(&mut *places);
-                for ((best, at), value) in best.zip(line[right..].iter().step_by(stride)) {
+                let values = &line[right % stride * part + right / stride..][..columns];
+                for ((best, at), value) in y.iter_mut().zip(&mut *places).zip(values) {
                     let better = wins(*value, *best);
                     *best = if better { *value } else { *best };
                     *at = if better { place } else { *at };
@@ -457,21 +474,12 @@ struct GlobalAvgPool {
 impl Kernel for GlobalAvgPool {
     fn forward(&self, inputs: &[Array], _: bool) -> (Array, Vec<Array>) {
         let (x, plane) = (inputs[0].f32(), self.height * self.width);
-        let mean = |plane: &[f32]| sum(plane) / plane.len() as f32;
         let mut y = Buffer::new(self.batch * self.channels);
-        let least = match x.len() {
-            ..SHARED => usize::MAX,
-            _ => (SHARED / plane).max(1),
-        };
-        y.par_iter_mut()
-            .zip(x.par_chunks_exact(plane))
-            .with_min_len(least)
-            .for_each(|(y, x)| {
-                *y = vectorized(
-                    #[inline(always)]
-                    || mean(x),
-                );
-            });
+        let piece = (SHARED / plane).max(1);
+        y.par_chunks_mut(piece)
+            .zip(x.par_chunks(piece * plane))
+            .with_min_len(if x.len() < SHARED { usize::MAX } else { 1 })
+            .for_each(|(y, x)| Width::widest().run(Means(x, plane, y)));
         (Array::from_buffer(y, [self.batch, self.channels]), vec![])
     }
 
@@ -490,26 +498,23 @@ impl Kernel for GlobalAvgPool {
     }
 }
 
-/// The sum, in lanes and then by halves, so that rounding errors stay small and the order is always the same.
-#[inline(always)]
-pub(crate) fn sum(values: &[f32]) -> f32 {
-    const LANES: usize = 32;
-    let (whole, rest) = values.as_chunks::<LANES>();
-    let mut lanes = [0.0; LANES];
-    for values in whole {
-        lanes = from_fn(|lane| lanes[lane] + values[lane]);
-    }
-    for (lane, value) in lanes.iter_mut().zip(rest) {
-        *lane += value;
-    }
-    let mut half = LANES / 2;
-    while half > 0 {
-        for lane in 0..half {
-            lanes[lane] += lanes[lane + half];
+/// The means of planes: their values, elements of one, result.
+struct Means<'a>(&'a [f32], usize, &'a mut [f32]);
+
+impl Work for Means<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Self(x, plane, means) = self;
+        for (x, mean) in x.chunks_exact(plane).zip(means) {
+            let mut sum = lanes.splat(0.0);
+            for values in x.chunks(L::COUNT) {
+                sum = lanes.add(sum, lanes.load_some(values));
+            }
+            *mean = lanes.total(sum) / plane as f32;
         }
-        half /= 2;
     }
-    lanes[0]
 }
 
 #[cfg(test)]

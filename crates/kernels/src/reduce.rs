@@ -112,7 +112,7 @@ impl Reduce {
         if self.inner == 1 {
             self.along_rows(x, centers, scale)
         } else {
-            self.along_columns(x, centers, scale)
+            self.along_columns(x, centers, scale as f32)
         }
     }
 
@@ -149,8 +149,9 @@ impl Reduce {
     }
 
     /// Sums of columns: those of up to sixteen blocks of rows, which are then added in order.
-    fn along_columns(&self, x: &[f32], centers: Centers<'_>, scale: f64) -> Vec<f32> {
+    fn along_columns(&self, x: &[f32], centers: Centers<'_>, scale: f32) -> Vec<f32> {
         const BLOCKS: usize = 16;
+        const LEAST: usize = 64;
         let Self {
             outer, n, inner, ..
         } = *self;
@@ -158,7 +159,7 @@ impl Reduce {
         let blocks = if outer * inner >= BLOCKS * PIECE {
             1
         } else {
-            BLOCKS.min(n.max(1))
+            (n / LEAST).clamp(1, BLOCKS)
         };
         let length = n.div_ceil(blocks);
         let mut partial = Buffer::zeroed(outer * blocks * inner);
@@ -183,12 +184,14 @@ impl Reduce {
             columns.into_par_iter().enumerate().for_each(work);
         }
         let mut sums = Vec::with_capacity(outer * inner);
-        for partial in partial.chunks_exact((blocks * inner).max(1)) {
-            sums.extend((0..inner).map(|column| {
-                let terms = partial[column..].iter().step_by(inner);
-                let sum: f64 = terms.copied().map(f64::from).sum();
-                (sum * scale) as f32
-            }));
+        for partial in partial.chunks_exact_mut((blocks * inner).max(1)) {
+            let (total, rest) = partial.split_at_mut(inner);
+            for partial in rest.chunks_exact(inner) {
+                for (total, partial) in total.iter_mut().zip(partial) {
+                    *total += partial;
+                }
+            }
+            sums.extend(total.iter().map(|sum| sum * scale));
         }
         sums
     }

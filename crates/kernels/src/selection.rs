@@ -2,115 +2,133 @@
 
 use crate::lanes::LANES;
 use crate::simd::vectorized;
+use std::hint::black_box;
 
 /// An integer that is larger for a larger element. The zeros are equal; what is not a number is larger than any.
 #[inline(always)]
-pub(crate) fn key(x: f32) -> i32 {
+fn key(x: f32) -> i32 {
+    const NOT_A_NUMBER: i32 = f32::INFINITY.to_bits() as i32 + 1;
     let bits = (x + 0.0).to_bits() as i32;
     let key = bits ^ ((bits >> 31) & i32::MAX);
-    if x.is_nan() { i32::MAX } else { key }
+    if x.is_nan() { NOT_A_NUMBER } else { key }
 }
 
-/// Below the key of every element.
+/// Below the key of every element, and below its complement.
 const LEAST: i32 = i32::MIN;
 
 type Keys = [i32; LANES];
 
-/// The keys of the sixteen elements from `start` on, [`LEAST`] beyond the end of the row.
-#[inline(always)]
-fn keys(row: &[f32], start: usize) -> Keys {
-    let row = &row[start..];
-    match row.first_chunk::<LANES>() {
-        Some(lanes) => {
-            let mut keys = [LEAST; LANES];
-            for i in 0..LANES {
-                keys[i] = key(lanes[i]);
-            }
-            keys
-        }
-        None => {
-            let mut keys = [LEAST; LANES];
-            for (key_of, x) in keys.iter_mut().zip(row) {
-                *key_of = key(*x);
-            }
-            keys
-        }
-    }
-}
-
-#[inline(always)]
-fn across(mut lanes: Keys, f: impl Fn(i32, i32) -> i32) -> i32 {
-    let mut half = LANES / 2;
-    while half > 0 {
-        for i in 0..half {
-            lanes[i] = f(lanes[i], lanes[i + half]);
-        }
-        half /= 2;
-    }
-    lanes[0]
-}
-
-/// The first place of the largest of some vectors of keys.
-#[inline(always)]
-fn first_largest(vectors: impl Iterator<Item = Keys>) -> usize {
-    let (mut best, mut at) = ([LEAST; LANES], [0; LANES]);
-    for (vector, keys) in vectors.enumerate() {
-        for i in 0..LANES {
-            at[i] = if keys[i] > best[i] {
-                vector as i32
-            } else {
-                at[i]
-            };
-            best[i] = if keys[i] > best[i] { keys[i] } else { best[i] };
-        }
-    }
-    let most = across(best, i32::max);
-    for i in 0..LANES {
-        let place = at[i] * LANES as i32 + i as i32;
-        at[i] = if best[i] == most { place } else { i32::MAX };
-    }
-    across(at, i32::min) as usize
-}
+/// Elements of rows that are handled sixteen rows at a time, a row in each lane.
+const NARROW: usize = 32;
 
 /// Selecting one element after another is the fastest way up to here.
 const FEW: usize = 32;
 
 /// The places of the `k` largest elements of each row of `n`, largest first; of equal elements the earlier is larger.
-pub(crate) fn largest_first(x: &[f32], n: usize, k: usize, places: &mut [u32]) {
-    if k == 0 {
-        return;
+pub(crate) fn largest_first(x: &[f32], n: usize, k: usize, places: &mut [i32]) {
+    if n <= NARROW {
+        return narrow(x, n, k, false, places);
     }
-    let rows = x.chunks_exact(n).zip(places.chunks_exact_mut(k));
     if k > FEW {
-        let mut ranks = vec![];
-        for (row, places) in rows {
-            ranks.clear();
-            ranks.extend((0..).zip(row).map(|(place, x)| rank(place, !key(*x))));
-            if k < n {
-                ranks.select_nth_unstable(k - 1);
-            }
-            ranks[..k].sort_unstable();
-            for (place, rank) in places.iter_mut().zip(&ranks) {
-                *place = *rank as u32;
-            }
-        }
-        return;
+        return by_rank(x, n, k, true, places);
     }
     let mut vectors = vec![[LEAST; LANES]; n.div_ceil(LANES)];
+    let rows = x.chunks_exact(n).zip(places.chunks_exact_mut(k.max(1)));
     vectorized(
         #[inline(always)]
         || {
             for (row, places) in rows {
-                for (vector, start) in vectors.iter_mut().zip((0..n).step_by(LANES)) {
-                    *vector = keys(row, start);
+                for (key_of, x) in vectors.as_flattened_mut().iter_mut().zip(row) {
+                    *key_of = key(*x);
                 }
                 for place in places {
-                    let first = first_largest(vectors.iter().copied());
-                    *place = first as u32;
-                    // Written as a whole vector, which the next load can be given at once.
-                    let (vector, lane) = (&mut vectors[first / LANES], first % LANES);
-                    for i in 0..LANES {
-                        vector[i] = if i == lane { LEAST } else { vector[i] };
+                    let first = first_largest(&vectors);
+                    *place = first as i32;
+                    vectors[first / LANES][first % LANES] = LEAST;
+                }
+            }
+        },
+    );
+}
+
+/// The places of all elements of each row of `n` in ascending or descending order; equal elements stay in order.
+pub(crate) fn sorted(x: &[f32], n: usize, descending: bool, places: &mut [i32]) {
+    if n <= NARROW {
+        narrow(x, n, n, !descending, places);
+    } else {
+        by_rank(x, n, n, descending, places);
+    }
+}
+
+/// The first place of the largest of some vectors of keys.
+#[inline(always)]
+fn first_largest(vectors: &[Keys]) -> usize {
+    let (mut best, mut at) = ([LEAST; LANES], [0; LANES]);
+    for (vector, keys) in (0..).zip(vectors) {
+        for i in 0..LANES {
+            at[i] = if keys[i] > best[i] { vector } else { at[i] };
+            best[i] = best[i].max(keys[i]);
+        }
+    }
+    // Passed through memory as in `lanes`.
+    let (best, mut at) = black_box((best, at));
+    let most = across(best, i32::max);
+    for i in 0..LANES {
+        let place = at[i] * LANES as i32 + i as i32;
+        at[i] = if best[i] == most { place } else { i32::MAX };
+    }
+    across(black_box(at), i32::min) as usize
+}
+
+#[inline(always)]
+fn across(lanes: Keys, f: impl Fn(i32, i32) -> i32) -> i32 {
+    let mut halves = [0; 8];
+    for i in 0..8 {
+        halves[i] = f(lanes[i], lanes[i + 8]);
+    }
+    let mut quarters = [0; 4];
+    for i in 0..4 {
+        quarters[i] = f(halves[i], halves[i + 4]);
+    }
+    let [a, b, c, d] = quarters;
+    f(f(a, c), f(b, d))
+}
+
+/// The places of the first `k` elements of rows of at most [`NARROW`], largest or, if `ascending`, smallest first.
+fn narrow(x: &[f32], n: usize, k: usize, ascending: bool, places: &mut [i32]) {
+    /// Rows side by side: loops over so many stay loops, which become vector code.
+    const ROWS: usize = 64;
+    let flip = if ascending { -1 } else { 0 };
+    let (n, k) = (n.max(1), k.max(1));
+    let (mut flat, mut columns) = ([0; ROWS * NARROW], [[0; ROWS]; NARROW]);
+    let columns = &mut columns[..n];
+    vectorized(
+        #[inline(always)]
+        || {
+            for (x, places) in x.chunks(ROWS * n).zip(places.chunks_mut(ROWS * k)) {
+                for (key_of, x) in flat.iter_mut().zip(x) {
+                    *key_of = key(*x) ^ flip;
+                }
+                for (row, keys) in flat[..x.len()].chunks_exact(n).enumerate() {
+                    for (column, key) in columns.iter_mut().zip(keys) {
+                        column[row] = *key;
+                    }
+                }
+                for slot in 0..k {
+                    let (mut best, mut at) = ([LEAST; ROWS], [0; ROWS]);
+                    for (place, column) in (0..).zip(columns.iter()) {
+                        for i in 0..ROWS {
+                            at[i] = if column[i] > best[i] { place } else { at[i] };
+                            best[i] = best[i].max(column[i]);
+                        }
+                    }
+                    for (place, column) in (0..).zip(columns.iter_mut()) {
+                        for i in 0..ROWS {
+                            column[i] = if at[i] == place { LEAST } else { column[i] };
+                        }
+                    }
+                    for (places, at) in places.chunks_exact_mut(k).zip(at) {
+                        places[slot] = at;
                     }
                 }
             }
@@ -118,37 +136,22 @@ pub(crate) fn largest_first(x: &[f32], n: usize, k: usize, places: &mut [u32]) {
     );
 }
 
-/// The place of the largest element of each row of `n`; of equal elements the earlier is larger.
-pub(crate) fn argmax_of(x: &[f32], n: usize, places: &mut [i64]) {
-    vectorized(
-        #[inline(always)]
-        || {
-            for (row, place) in x.chunks_exact(n).zip(places) {
-                let vectors = (0..n).step_by(LANES).map(|start| keys(row, start));
-                *place = first_largest(vectors) as i64;
-            }
-        },
-    );
-}
-
-/// A number that orders elements by key, and equal ones by place; its low half is the place.
-#[inline(always)]
-fn rank(place: u32, key: i32) -> u64 {
-    u64::from(key as u32 ^ 0x8000_0000) << 32 | u64::from(place)
-}
-
-/// The places of all elements of each row of `n` in ascending or descending order; equal elements stay in order.
-pub(crate) fn sorted(x: &[f32], n: usize, descending: bool, places: &mut [u32]) {
+/// The places of the first `k` elements of each row of `n`, by sorting numbers that stand for element and place.
+fn by_rank(x: &[f32], n: usize, k: usize, descending: bool, places: &mut [i32]) {
+    let flip = if descending { -1 } else { 0 };
     let mut ranks = vec![];
-    for (row, places) in x.chunks_exact(n).zip(places.chunks_exact_mut(n)) {
+    for (row, places) in x.chunks_exact(n).zip(places.chunks_exact_mut(k)) {
         ranks.clear();
-        ranks.extend((0..).zip(row).map(|(place, x)| {
-            let key = key(*x);
-            rank(place, if descending { !key } else { key })
+        ranks.extend((0..).zip(row).map(|(place, x): (u32, _)| {
+            let key = (key(*x) ^ flip) as u32 ^ 0x8000_0000;
+            u64::from(key) << 32 | u64::from(place)
         }));
-        ranks.sort_unstable();
+        if k < n {
+            ranks.select_nth_unstable(k - 1);
+        }
+        ranks[..k].sort_unstable();
         for (place, rank) in places.iter_mut().zip(&ranks) {
-            *place = *rank as u32;
+            *place = *rank as i32;
         }
     }
 }
@@ -159,9 +162,9 @@ mod tests {
     use crate::testing::random;
 
     /// The places of a row in descending order, by comparing elements.
-    fn reference(row: &[f32]) -> Vec<u32> {
-        let mut places: Vec<u32> = (0..row.len() as u32).collect();
-        let rank = |place: &u32| {
+    fn reference(row: &[f32]) -> Vec<i32> {
+        let mut places: Vec<i32> = (0..row.len() as i32).collect();
+        let rank = |place: &i32| {
             let x = row[*place as usize];
             (x.is_nan(), if x.is_nan() { 0.0 } else { x })
         };
@@ -191,7 +194,7 @@ mod tests {
     fn equal_a_comparing_sort() {
         for n in [1, 2, 15, 16, 17, 31, 32, 33, 100, 300] {
             let x = [row(n, 1), row(n, 2)].concat();
-            let expected: Vec<u32> = x.chunks(n).flat_map(reference).collect();
+            let expected: Vec<i32> = x.chunks(n).flat_map(reference).collect();
             for k in [1, 2, n / 2, FEW, FEW + 1, n] {
                 let k = k.clamp(1, n);
                 let mut places = vec![0; 2 * k];
@@ -202,9 +205,6 @@ mod tests {
             let mut places = vec![0; 2 * n];
             sorted(&x, n, true, &mut places);
             assert_eq!(places, expected);
-            let mut first = [0; 2];
-            argmax_of(&x, n, &mut first);
-            assert_eq!(first, [0, n].map(|start| i64::from(expected[start])));
         }
     }
 

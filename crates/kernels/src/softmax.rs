@@ -4,7 +4,7 @@ use crate::in_place::rewritten;
 use crate::lanes::{
     LANES, Lanes, first, largest, load, map, maximum, rewrite, store, sum, total, zip,
 };
-use crate::math::exp_weight;
+use crate::math::{exp_weight, ln};
 use crate::memory::Buffer;
 use crate::op::{Array, Kernel, Pass, Reads, runs_on, unary};
 use crate::parallel::{PIECE, pieces};
@@ -187,61 +187,65 @@ pub(crate) fn softmax_rows(
     }
 }
 
-/// The log-sum-exp of each row of a slice, given to `each` with the row's number.
+/// The log-sum-exp of each row of a slice. Narrow rows want a `spare` of the length of
+/// `x`, whose contents are lost.
 #[inline(always)]
-pub(crate) fn log_sums(x: &[f32], columns: usize, mut each: impl FnMut(usize, f32)) {
+pub(crate) fn log_sums(x: &[f32], spare: &mut [f32], columns: usize, log_sums: &mut [f32]) {
+    let mut sums = vec![0.0; log_sums.len()];
     if columns < LANES {
-        let mut y = vec![0.0; x.len()];
-        return softmax_rows(
+        softmax_rows(
             x,
-            &mut y,
+            spare,
             columns,
             1.0,
             #[inline(always)]
-            |row, m, sum| each(row, m + sum.ln()),
+            |row, m, sum| (log_sums[row], sums[row]) = (m, sum),
         );
+    } else {
+        let rows = x.chunks_exact(columns).zip(log_sums.iter_mut());
+        for ((x, log_sum), total) in rows.zip(&mut sums) {
+            let m = maximum(x);
+            *log_sum = m;
+            *total = sum(
+                columns,
+                #[inline(always)]
+                |start| weights(load(x, start), m),
+            );
+        }
     }
-    for (row, x) in x.chunks_exact(columns).enumerate() {
-        let m = maximum(x);
-        let sum = sum(
-            columns,
-            #[inline(always)]
-            |start| weights(load(x, start), m),
-        );
-        each(row, m + sum.ln());
+    add_logarithms(log_sums, &sums);
+}
+
+/// `y = y + ln x`: several rows' logarithms at a time cost little more than one.
+#[inline(always)]
+pub(crate) fn add_logarithms(y: &mut [f32], x: &[f32]) {
+    for (y, x) in y.iter_mut().zip(x) {
+        *y += ln(*x);
     }
 }
 
 /// Logarithm of the softmax of each row of a slice.
 #[inline(always)]
 fn log_softmax_rows(x: &[f32], y: &mut [f32], columns: usize) {
+    let mut sums = vec![0.0; x.len() / columns];
+    log_sums(x, y, columns, &mut sums);
     if columns < LANES {
         return narrow_rows(
             x,
             y,
             columns,
             #[inline(always)]
-            |_, x, y| {
-                let x = first(columns, load(x, 0), NOTHING);
-                let m = largest(x);
-                let log_sum = m + total(weights(x, m)).ln();
-                store(y, 0, map(x, |x| x - log_sum));
-            },
+            |row, x, y| store(y, 0, map(load(x, 0), |x| x - sums[row])),
         );
     }
-    log_sums(
-        x,
-        columns,
-        #[inline(always)]
-        |row, log_sum| {
-            let x = &x[row * columns..][..columns];
-            rewrite(
-                &mut y[row * columns..][..columns],
-                #[inline(always)]
-                |start, _| map(load(x, start), |x| x - log_sum),
-            );
-        },
-    );
+    let rows = x.chunks_exact(columns).zip(y.chunks_exact_mut(columns));
+    for ((x, y), sum) in rows.zip(&sums) {
+        rewrite(
+            y,
+            #[inline(always)]
+            |start, _| map(load(x, start), |x| x - sum),
+        );
+    }
 }
 
 /// `dy = y (dy − Σ y dy)` for each row.

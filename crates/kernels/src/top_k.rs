@@ -4,7 +4,7 @@ use crate::math::exp_weight;
 use crate::memory::Buffer;
 use crate::op::{Array, Kernel, Pass, Reads, array, runs_on, unary};
 use crate::parallel::{PIECE, cuts, pieces};
-use crate::selection::{argmax_of, largest_first};
+use crate::selection::largest_first;
 use crate::simd::vectorized;
 use crate::softmax::softmax_slopes;
 use burn::tensor::{DType, Int, Tensor, TensorData, activation};
@@ -61,19 +61,7 @@ pub fn argmax<const D: usize>(x: Tensor<D>) -> Tensor<D, Int> {
     if !runs_on(&x, &[DType::F32]) {
         return x.argmax(D - 1);
     }
-    let values = array(x.clone());
-    let values = values.f32();
-    let mut places = vec![0i64; values.len() / n];
-    let each = (PIECE / n).max(1);
-    let count = places.len().div_ceil(each);
-    cuts(
-        [(&mut places, each)],
-        count,
-        values.len(),
-        |index, [places]| {
-            argmax_of(&values[index * each * n..], n, places);
-        },
-    );
+    let places = places(array(x.clone()).f32(), n, 1);
     integers(places, 1, &x)
 }
 
@@ -99,7 +87,7 @@ fn composed_top_k<const D: usize>(x: Tensor<D>, k: usize) -> (Tensor<D>, Tensor<
     let n = x.dims()[D - 1];
     let values: Vec<f32> = x.clone().inner().into_data().iter::<f32>().collect();
     let places = places(&values, n, k);
-    let places = integers(places.into_iter().map(i64::from).collect(), k, &x);
+    let places = integers(places, k, &x);
     (x.gather(D - 1, places.clone()), places)
 }
 
@@ -119,7 +107,7 @@ fn composed_top_k_softmax(logits: Tensor<2>, k: usize) -> Tensor<2> {
 }
 
 /// The places of the `k` largest elements of each row of `n`, largest first.
-fn places(x: &[f32], n: usize, k: usize) -> Vec<u32> {
+fn places(x: &[f32], n: usize, k: usize) -> Vec<i32> {
     let mut places = vec![0; x.len() / n * k];
     let each = (PIECE / n).max(1);
     let count = places.len().div_ceil(each * k);
@@ -135,20 +123,20 @@ fn places(x: &[f32], n: usize, k: usize) -> Vec<u32> {
     places
 }
 
-/// Integers in the shape of `of` but for the last axis, of length `k`.
-fn integers<const D: usize>(values: Vec<i64>, k: usize, of: &Tensor<D>) -> Tensor<D, Int> {
+/// Places in the shape of `of` but for the last axis, of length `k`.
+fn integers<const D: usize>(places: Vec<i32>, k: usize, of: &Tensor<D>) -> Tensor<D, Int> {
     let mut shape = of.dims();
     shape[D - 1] = k;
-    Tensor::from_data(TensorData::new(values, shape), &of.device())
+    Tensor::from_data(TensorData::new(places, shape), &of.device())
 }
 
 /// The elements at the `k` given places of each row, and the places as a tensor.
 pub(crate) fn take<const D: usize>(
     x: Tensor<D>,
-    places: Vec<u32>,
+    places: Vec<i32>,
     k: usize,
 ) -> (Tensor<D>, Tensor<D, Int>) {
-    let integers = integers(places.iter().copied().map(i64::from).collect(), k, &x);
+    let integers = integers(places.clone(), k, &x);
     let n = x.dims()[D - 1];
     (unary(Take { n, k, places }, x), integers)
 }
@@ -158,7 +146,7 @@ pub(crate) fn take<const D: usize>(
 struct Take {
     n: usize,
     k: usize,
-    places: Vec<u32>,
+    places: Vec<i32>,
 }
 
 impl Kernel for Take {

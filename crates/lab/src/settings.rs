@@ -66,20 +66,11 @@ impl Overrides {
     /// # Errors
     /// Not TOML, or a table where a value is wanted.
     pub fn toml(&mut self, text: &str, origin: &str) -> Result<()> {
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-            Error::input(format!("{origin}: {}", error.message())).help(error.span().map_or(
-                String::new(),
-                |span| {
-                    let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
-                    format!("see line {line}")
-                },
-            ))
-        })?;
-        for (key, value) in table {
-            let value = serde_json::to_value(&value)
-                .map_err(|error| Error::input(format!("{origin}: {key}: {error}")))?;
-            self.values.push((key, value, origin.to_string()));
-        }
+        let map = parse_toml(text, origin)?;
+        let values = map
+            .into_iter()
+            .map(|(key, value)| (key, value, origin.to_string()));
+        self.values.extend(values);
         Ok(())
     }
 
@@ -137,8 +128,29 @@ impl Overrides {
     }
 }
 
+/// A TOML text as a map; `origin` names it in messages.
+///
+/// # Errors
+/// Not TOML; the help names the line.
+pub fn parse_toml(text: &str, origin: &str) -> Result<SettingsMap> {
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        let line = |span: std::ops::Range<usize>| {
+            let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
+            format!("see line {line}")
+        };
+        let help = error.span().map_or(String::new(), line);
+        Error::input(format!("{origin}: {}", error.message())).help(help)
+    })?;
+    let value = |(key, value)| {
+        let value = serde_json::to_value(&value)
+            .map_err(|error| Error::input(format!("{origin}: {key}: {error}")))?;
+        Ok((key, value))
+    };
+    table.into_iter().map(value).collect()
+}
+
 /// A value as TOML writes it, else a bare word as a string.
-fn parse_value(text: &str) -> Value {
+pub fn parse_value(text: &str) -> Value {
     format!("value = {text}")
         .parse::<toml::Table>()
         .ok()

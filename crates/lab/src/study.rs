@@ -18,14 +18,20 @@ pub enum Budget {
     Quick,
     /// At most 20 min for the whole study on two cores; tunes every arm first.
     Full,
+    /// What the user's configuration says: a run of `offprint train`. No study of a paper is run so.
+    Train,
 }
 
 impl Budget {
+    /// Every budget.
+    pub const ALL: [Self; 3] = [Budget::Quick, Budget::Full, Budget::Train];
+
     /// Name on the command line and in the store.
     pub fn name(self) -> &'static str {
         match self {
             Budget::Quick => "quick",
             Budget::Full => "full",
+            Budget::Train => "train",
         }
     }
 }
@@ -40,6 +46,8 @@ pub enum Role {
     Baseline,
     /// The method with a part taken away or exchanged.
     Ablation,
+    /// One of the user's own models, of `offprint train`.
+    Model,
 }
 
 /// One side of the comparison.

@@ -188,6 +188,14 @@ impl<S> Trial<S> {
         )
     }
 
+    /// Leaves a file in the trial's folder: a trained model, say.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn keep(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+        write_atomic(&self.context.folder.file(name), bytes)
+    }
+
     /// The checkpoint to go on from, if there is one.
     ///
     /// # Errors

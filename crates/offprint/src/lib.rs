@@ -17,8 +17,10 @@
 //! # }
 //! ```
 
+pub use offprint_backbones as backbones;
 pub use offprint_data as data;
 pub use offprint_experts as experts;
 pub use offprint_kernels as kernels;
 pub use offprint_lab as lab;
+pub use offprint_layers as layers;
 pub use offprint_papers as papers;

@@ -1,5 +1,6 @@
 //! The `offprint` program.
 
+mod bench;
 mod cli;
 mod progress;
 

@@ -9,6 +9,11 @@ mod built {
     include!(concat!(env!("OUT_DIR"), "/build.rs"));
 }
 
+/// What would compute the trials of the library alone now: those of `offprint train`.
+pub fn library() -> Build {
+    Build::here(built::LIBRARY, built::REVISION)
+}
+
 /// What would compute a paper's trials now.
 ///
 /// The version is a fingerprint of the library, the locked dependencies and the paper's `study`: equal fingerprints

@@ -3,8 +3,9 @@
 use super::forward::PARALLEL;
 use super::scores::{Problem, Strides};
 use super::slopes::{Known, Tile};
-use super::tile::{LANES, Lines};
+use super::tile::Lines;
 use super::transpose::columns;
+use crate::lanes::LANES;
 use crate::simd::vectorized;
 use rayon::prelude::*;
 use std::ops::Range;

@@ -3,7 +3,8 @@
 
 use super::layout::{Source, Target};
 use super::scores::{Place, Problem, exp_difference, scores};
-use super::tile::{Extent, LANES, Left, Right, load, pack, product, store, with_scratch};
+use super::tile::{Extent, Left, Right, pack, product, with_scratch};
+use crate::lanes::{LANES, load, store};
 use crate::simd::vectorized;
 use rayon::prelude::*;
 
@@ -187,7 +188,7 @@ impl State<'_> {
         for (total, shrink) in total.iter_mut().zip(shrink) {
             *total *= shrink;
         }
-        let mask = problem.mask.map(|mask| mask.queries(problem.sizes, place));
+        let mask = problem.mask(place);
         for index in 0..place.keys {
             let mut weight = exp_difference(load(weights, index * LANES), top);
             for (total, weight) in total.iter_mut().zip(weight) {

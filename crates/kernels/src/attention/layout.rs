@@ -1,6 +1,7 @@
 //! Where the rows of queries, keys, values and their gradients lie.
 
-use super::tile::{LANES, Lines, load, partial, prefetch, store};
+use super::tile::{Lines, partial, prefetch};
+use crate::lanes::{LANES, load, store};
 use std::marker::PhantomData;
 use std::ops::Range;
 

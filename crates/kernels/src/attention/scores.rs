@@ -4,9 +4,11 @@
 //! vector operations.
 
 use super::layout::Sizes;
-use super::mask::Mask;
-use super::tile::{LANES, Lanes, Left, Lines, inner, load};
+use super::tile::{Left, Lines, inner};
 use super::transpose::columns;
+use crate::dropout::{Dropout, Mask};
+use crate::lanes::{LANES, Lanes, load};
+use crate::math::exp_weight;
 
 /// What all passes need to know besides queries, keys and values.
 #[derive(Clone, Copy)]
@@ -15,7 +17,7 @@ pub struct Problem<'a> {
     pub scale: f32,
     pub causal: bool,
     pub bias: Option<Bias<'a>>,
-    pub mask: Option<Mask>,
+    pub dropout: Option<Dropout>,
 }
 
 impl Problem<'_> {
@@ -34,6 +36,17 @@ impl Problem<'_> {
     #[inline(always)]
     pub fn kv_head(&self, head: usize) -> usize {
         head / (self.sizes.heads / self.sizes.kv_heads)
+    }
+
+    /// The dropout mask of the queries of a place.
+    #[inline(always)]
+    pub fn mask(&self, place: Place) -> Option<QueryMask> {
+        let s = self.sizes;
+        let row = (place.batch * s.heads + place.head) * s.queries + place.query;
+        self.dropout.map(|dropout| QueryMask {
+            mask: dropout.mask(row * s.keys),
+            keys: s.keys,
+        })
     }
 
     /// Multiply-adds of one of the products, all keys taken as seen.
@@ -92,6 +105,25 @@ impl Strides {
     #[inline(always)]
     pub fn row(self, batch: usize, head: usize, query: usize) -> usize {
         batch * self.batch + head * self.head + query * self.query
+    }
+}
+
+/// The dropout mask of some neighboring queries.
+#[derive(Clone, Copy)]
+pub struct QueryMask {
+    mask: Mask,
+    keys: usize,
+}
+
+impl QueryMask {
+    /// What the probabilities of a key are multiplied by.
+    #[inline(always)]
+    pub fn factors(&self, key: usize) -> Lanes {
+        let mut factors = [0.0; LANES];
+        for (lane, factor) in factors.iter_mut().enumerate() {
+            *factor = self.mask.factor((lane * self.keys + key) as u32);
+        }
+        factors
     }
 }
 
@@ -156,54 +188,12 @@ pub fn scores(
     }
 }
 
-/// `e^x` within 3 units in the last place for `x <= 0`; zero from −88 down, so that what is hidden weighs nothing.
-#[inline(always)]
-pub fn exp(x: f32) -> f32 {
-    // Adding and subtracting 1.5 · 2²³ rounds to an integer, which the low bits of the sum then hold.
-    const ROUND: f32 = 12_582_912.0;
-    // Written so that what is not a number stays so. The exponent of -88 is the one that stands for zero.
-    let x = if x < -88.0 { -88.0 } else { x };
-    let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
-    let f = x.mul_add(std::f32::consts::LOG2_E, ROUND - shifted);
-    // 2^f within 9.4e-8 of its value for |f| <= 1/2: the best coefficients by linear programming, the last one fixed.
-    let mut p = 1.326_951_5e-3;
-    for coefficient in [9.671_29e-3, 5.550_711e-2, 0.240_222_47, 0.693_147, 1.0] {
-        p = f.mul_add(p, coefficient);
-    }
-    p * f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3f80_0000))
-}
-
-/// [`exp`] of each lane's `x - y`.
+/// `e^(x − y)` of each lane, for `x <= y`.
 #[inline(always)]
 pub fn exp_difference(x: Lanes, y: Lanes) -> Lanes {
     let mut out = x;
     for (x, y) in out.iter_mut().zip(y) {
-        *x = exp(*x - y);
+        *x = exp_weight(*x - y);
     }
     out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exponentials_equal_the_standard_library() {
-        for step in 0..=875_000 {
-            let x = step as f32 * -1e-4;
-            let expected = f64::from(x).exp();
-            let error = (f64::from(exp(x)) / expected - 1.0).abs();
-            // The rounding of log2(e) grows with x.
-            assert!(
-                error < 1.6e-7 + 2e-8 * f64::from(-x),
-                "exp({x}) = {}",
-                exp(x)
-            );
-        }
-        assert_eq!(
-            [exp(0.0), exp(-88.0), exp(-1e9), exp(f32::NEG_INFINITY)],
-            [1.0, 0.0, 0.0, 0.0]
-        );
-        assert!(exp(f32::NAN).is_nan());
-    }
 }

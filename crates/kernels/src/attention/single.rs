@@ -1,9 +1,11 @@
 //! One query for each head, as when a text is generated token by token: no tiles, no copies, the keys in the lanes.
 
 use super::layout::{Rows, Source, Target};
-use super::scores::{Bias, Problem, exp};
-use super::tile::{LANES, Lanes, Lines, load, store, with_scratch};
+use super::scores::{Bias, Problem};
+use super::tile::{Lines, with_scratch};
 use super::transpose::dots;
+use crate::lanes::{self, LANES, Lanes, load, store};
+use crate::math::exp_weight;
 use crate::simd::vectorized;
 use rayon::prelude::*;
 
@@ -70,13 +72,13 @@ fn head(
                     for start in (0..weights.len()).step_by(LANES) {
                         let mut x = load(weights, start);
                         for lane in 0..LANES {
-                            x[lane] = exp(x[lane] - finite);
+                            x[lane] = exp_weight(x[lane] - finite);
                             sums[lane] += x[lane];
                         }
                         store(weights, start, x);
                     }
-                    let shrink = exp(old - finite);
-                    total = total * shrink + sums.iter().sum::<f32>();
+                    let shrink = exp_weight(old - finite);
+                    total = total * shrink + lanes::total(sums);
                     y.iter_mut().for_each(|y| *y *= shrink);
                     add_rows(v, first, &weights[..count], y);
                 }

@@ -2,8 +2,9 @@
 
 use super::layout::Source;
 use super::scores::{Place, Problem, exp_difference, scores};
-use super::tile::{LANES, Left, Lines, inner, load, pack, store, with_scratch};
+use super::tile::{Left, Lines, inner, pack, with_scratch};
 use super::transpose::dots;
+use crate::lanes::{LANES, load, store};
 use std::ops::Range;
 
 /// Keys of a tile.
@@ -239,7 +240,7 @@ impl Tile<'_> {
             block,
         );
         let (lse, delta) = (load(self.lse, start), load(self.delta, start));
-        let mask = problem.mask.map(|mask| mask.queries(problem.sizes, place));
+        let mask = problem.mask(place);
         for index in 0..place.keys {
             let mut weight = exp_difference(load(weights, index * block), lse);
             let mut slope = load(slopes, index * block);

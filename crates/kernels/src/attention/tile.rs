@@ -1,12 +1,9 @@
 //! Pieces of a matrix product that live in registers, and the scratch memory they work in.
 
 use super::transpose::{columns, dots};
+use crate::lanes::{LANES, Lanes, load, store};
 use crate::simd::vectorized;
 use std::cell::RefCell;
-
-/// Numbers that a vector holds.
-pub const LANES: usize = 16;
-pub type Lanes = [f32; LANES];
 
 /// Rows of the output that a block computes at a time: with `LANES` columns they fill 12 of the 16 registers of AVX2,
 /// and are enough to hide the latency of AVX-512.
@@ -117,20 +114,6 @@ fn block<const R: usize>(
             store(out, i * stride, sums);
         }
     }
-}
-
-/// The vector at `index`.
-#[inline(always)]
-pub fn load(values: &[f32], index: usize) -> Lanes {
-    let mut lanes = [0.0; LANES];
-    lanes.copy_from_slice(&values[index..][..LANES]);
-    lanes
-}
-
-/// Overwrites the vector at `index`.
-#[inline(always)]
-pub fn store(values: &mut [f32], index: usize, lanes: Lanes) {
-    values[index..][..LANES].copy_from_slice(&lanes);
 }
 
 /// Asks for the numbers from `start` to `end` to be brought near, if there are so many.

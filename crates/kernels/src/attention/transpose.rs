@@ -1,6 +1,7 @@
 //! Rows become columns.
 
-use super::tile::{LANES, Lanes, Lines, load};
+use super::tile::Lines;
+use crate::lanes::{LANES, Lanes, load};
 
 /// Side of the squares that are transposed in registers.
 const SIDE: usize = 8;

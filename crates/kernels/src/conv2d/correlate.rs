@@ -1,8 +1,8 @@
 //! The convolution and the gradient of its input: a vector of adjacent outputs and a few filters at a time.
 
 use super::frame::{Correlation, Phase, Run, Sizes};
-use super::lanes::{Lanes, Work};
 use super::winograd;
+use crate::vector::{Lanes, Work};
 use rayon::prelude::*;
 use std::array::from_fn;
 

@@ -1,6 +1,6 @@
 //! How a convolution lies in memory: planes framed by zeros, the kernel's taps as shifts, the outputs as runs of lanes.
 
-use super::lanes::{Lanes, Width};
+use crate::vector::{Lanes, Width};
 use std::array::from_fn;
 
 /// Sizes of a convolution of several images.

@@ -7,7 +7,6 @@
 
 mod correlate;
 mod frame;
-mod lanes;
 mod weight;
 mod winograd;
 

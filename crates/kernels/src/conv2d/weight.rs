@@ -2,7 +2,7 @@
 
 use super::correlate::{PARALLEL, PIECES, block};
 use super::frame::{Correlation, Phase, Sizes};
-use super::lanes::{Lanes, Work};
+use crate::vector::{Lanes, Work};
 use rayon::prelude::*;
 use std::array::from_fn;
 

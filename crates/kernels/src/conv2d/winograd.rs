@@ -8,7 +8,7 @@
 
 use super::correlate::{Finish, PARALLEL};
 use super::frame::{Correlation, Frame, Sizes};
-use super::lanes::{Lanes, Width, Work};
+use crate::vector::{Lanes, Width, Work};
 use rayon::prelude::*;
 use std::array::from_fn;
 

@@ -5,7 +5,10 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 /// The two forms of a case file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +46,8 @@ pub struct Case {
     pub input: Value,
     /// `out` of a JSON case.
     pub output: Value,
+    /// Where the file lies that the case [needs](Case::needs).
+    pub file: Option<PathBuf>,
 }
 
 /// A tensor as plain numbers: f32 and i64 are exact in f64 as far as cases go (|i| < 2⁵³ is checked).
@@ -170,6 +175,7 @@ impl Case {
             tensors,
             input: Value::Null,
             output: Value::Null,
+            file: None,
         })
     }
 
@@ -201,6 +207,7 @@ impl Case {
             tensors: BTreeMap::new(),
             input: field("in")?,
             output: field("out")?,
+            file: None,
         })
     }
 
@@ -226,6 +233,26 @@ impl Case {
     pub fn array(&self, name: &str) -> Result<&Array> {
         let array = self.tensors.get(name);
         array.ok_or_else(|| bad(format!("the file has no tensor \"{name}\"")))
+    }
+
+    /// Name of a file that is too large for the repository and that the case cannot do without: `data_file` of its config.
+    ///
+    /// # Errors
+    /// It is no plain name of a file.
+    pub fn needs(&self) -> Result<Option<&str>> {
+        let Some(value) = self.config.get("data_file") else {
+            return Ok(None);
+        };
+        let name = value.as_str().filter(|name| {
+            Path::new(name)
+                .file_name()
+                .is_some_and(|file| file == *name)
+        });
+        name.map(Some).ok_or_else(|| {
+            bad(format!(
+                "data_file = {value}, but it must be the name of a file"
+            ))
+        })
     }
 
     /// A tensor of the file on a device, as f32.

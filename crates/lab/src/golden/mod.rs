@@ -25,12 +25,30 @@ pub struct Method {
     pub evaluate: fn(&Case) -> Result<Outputs>,
 }
 
+/// Whose cases: a paper's, or those of a room of the library.
+#[derive(Clone, Copy)]
+pub struct Owner {
+    /// Folder of the cases, and `method` in them.
+    pub slug: &'static str,
+    /// What evaluates them; `None` for a paper that is planned.
+    pub methods: Option<&'static [Method]>,
+}
+
+impl From<&Paper> for Owner {
+    fn from(paper: &Paper) -> Self {
+        Self {
+            slug: paper.slug,
+            methods: paper.work.map(|work| work.golden),
+        }
+    }
+}
+
 /// How one case went.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verification {
     /// The file.
     pub path: PathBuf,
-    /// Slug of the paper, where the file says.
+    /// Slug of the owner, where the file says.
     pub slug: String,
     /// Kind, where the file says.
     pub kind: String,
@@ -38,18 +56,23 @@ pub struct Verification {
     pub largest: Option<Largest>,
     /// Why it failed; `None` if it passed.
     pub failure: Option<String>,
+    /// The file that was not there, so that the case was left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needs: Option<String>,
 }
 
 /// Verifies every case below a folder, in the order of the file names.
 ///
-/// With `only`, cases of other papers are left out by the name of their folder.
+/// With `only`, cases of other owners are left out by the name of their folder; without the file in `data_dir` that a case
+/// needs, that case is left out.
 ///
 /// # Errors
 /// The folder cannot be read, or holds no case.
 pub fn verify(
     root: &Path,
     only: Option<&str>,
-    papers: &[Paper],
+    owners: &[Owner],
+    data_dir: Option<&Path>,
     mut watch: impl FnMut(&Verification),
 ) -> Result<Vec<Verification>> {
     let folder = match only {
@@ -66,7 +89,7 @@ pub fn verify(
     Ok(files
         .into_iter()
         .map(|path| {
-            let verification = verify_file(path, papers);
+            let verification = verify_file(path, owners, data_dir);
             watch(&verification);
             verification
         })
@@ -89,39 +112,48 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-fn verify_file(path: PathBuf, papers: &[Paper]) -> Verification {
+fn verify_file(path: PathBuf, owners: &[Owner], data_dir: Option<&Path>) -> Verification {
     let mut verification = Verification {
         path,
         slug: String::new(),
         kind: String::new(),
         largest: None,
         failure: None,
+        needs: None,
     };
-    verification.failure = check(&mut verification, papers)
+    verification.failure = check(&mut verification, owners, data_dir)
         .err()
         .map(|error| error.to_string());
     verification
 }
 
-fn check(verification: &mut Verification, papers: &[Paper]) -> Result<()> {
+fn check(verification: &mut Verification, owners: &[Owner], data_dir: Option<&Path>) -> Result<()> {
     let path = &verification.path;
     let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
-    let case = Case::parse(&bytes, Kind::of(path))?;
+    let mut case = Case::parse(&bytes, Kind::of(path))?;
     verification.slug.clone_from(&case.method);
     verification.kind.clone_from(&case.kind);
-    let paper = papers.iter().find(|paper| paper.slug == case.method);
-    let paper = paper
-        .ok_or_else(|| Error::unknown("method", &case.method, papers.iter().map(|p| p.slug), ""))?;
-    let work = paper.work.ok_or_else(|| {
+    let owner = owners.iter().find(|owner| owner.slug == case.method);
+    let owner = owner
+        .ok_or_else(|| Error::unknown("method", &case.method, owners.iter().map(|o| o.slug), ""))?;
+    let methods = owner.methods.ok_or_else(|| {
         Error::run(format!(
             "{} is planned: nothing evaluates its cases yet",
-            paper.slug
+            owner.slug
         ))
     })?;
-    let method = work.golden.iter().find(|method| method.kind == case.kind);
-    let method = method.ok_or_else(|| {
-        Error::unknown("kind", &case.kind, work.golden.iter().map(|m| m.kind), "")
-    })?;
+    let method = methods.iter().find(|method| method.kind == case.kind);
+    let method = method
+        .ok_or_else(|| Error::unknown("kind", &case.kind, methods.iter().map(|m| m.kind), ""))?;
+    let needs = case.needs()?.map(str::to_string);
+    if let Some(name) = &needs {
+        let file = data_dir.map(|folder| folder.join(name));
+        case.file = file.filter(|file| file.is_file());
+    }
+    if needs.is_some() && case.file.is_none() {
+        verification.needs = needs;
+        return Ok(());
+    }
     let outputs = (method.evaluate)(&case)?;
     let (largest, failure) = compare(&case, &outputs);
     verification.largest = largest;

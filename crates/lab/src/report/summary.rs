@@ -123,13 +123,15 @@ pub fn counts(findings: &[Finding]) -> Vec<(Verdict, usize)> {
 pub fn facts(record: &Record) -> String {
     let finished: usize = record.arms.iter().map(|arm| arm.trials.len()).sum();
     let tuning: usize = record.arms.iter().map(|arm| arm.tuning.len()).sum();
-    let mut facts = vec![
-        record.date.clone(),
-        format!("{} budget", record.budget.name()),
+    let mut facts = vec![record.date.clone()];
+    if record.budget != Budget::Train {
+        facts.push(format!("{} budget", record.budget.name()));
+    }
+    facts.extend([
         plural(record.seeds.len(), "seed"),
         plural(record.arms.len(), "arm"),
         plural(finished, "trial"),
-    ];
+    ]);
     if tuning > 0 {
         facts.push(plural(tuning, "tuning trial"));
     }
@@ -203,6 +205,7 @@ pub fn role(arm: &ArmRecord) -> &'static str {
         Role::Method => "method",
         Role::Baseline => "baseline",
         Role::Ablation => "ablation",
+        Role::Model => "model",
     }
 }
 
@@ -245,8 +248,8 @@ pub fn tuned_keys(record: &Record) -> Vec<&str> {
 pub fn report_command(record: &Record, form: &str) -> String {
     let budget = match record.budget {
         Budget::Quick => " --budget quick",
-        // The full run is what is reported where there is one.
-        Budget::Full => "",
+        // The full run is what is reported where there is one; `offprint train` has no budgets.
+        Budget::Full | Budget::Train => "",
     };
     format!("offprint report {}{budget} {form}", record.slug)
 }

@@ -3,7 +3,7 @@
 mod plan;
 mod worker;
 
-pub use plan::{Build, Plan, PlannedArm, Request, TuningOutcome};
+pub use plan::{Build, Plan, PlannedArm, Request, TuningOutcome, today};
 pub use worker::work;
 
 use crate::{
@@ -27,6 +27,8 @@ use worker::{Failure, Message, Worker};
 pub struct Options {
     /// Worker processes at a time.
     pub jobs: usize,
+    /// Threads of each worker.
+    pub threads: usize,
     /// Run every trial again.
     pub fresh: bool,
     /// Longest time between two checkpoints of a trial.

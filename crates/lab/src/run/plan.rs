@@ -308,6 +308,9 @@ impl Plan {
             );
         }
         match self.arms.iter().any(|arm| !arm.tuned.is_empty()) {
+            _ if self.budget == Budget::Train => {
+                "Settings as configured; nothing was tuned.".into()
+            }
             true => format!(
                 "Settings of each arm as chosen by the full budget's tuning: reports/{}/tuned.toml.",
                 self.slug
@@ -317,8 +320,8 @@ impl Plan {
     }
 }
 
-/// Today's date in UTC.
-fn today() -> String {
+/// Today's date in UTC, `YYYY-MM-DD`.
+pub fn today() -> String {
     let now = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
     now.chars().take_while(|&c| c != 'T').collect()
 }

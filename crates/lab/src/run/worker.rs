@@ -3,7 +3,7 @@
 use super::{Mail, Options};
 use crate::{
     error::{Error, Result},
-    store::TrialFolder,
+    store::{TrialFolder, TrialSpec},
     study::AnyStudy,
     trial::{Event, TrialContext},
 };
@@ -49,8 +49,7 @@ impl Worker {
             .arg("--attached")
             .arg("--checkpoint-seconds")
             .arg(options.checkpoint_every.as_secs_f64().to_string())
-            // One thread a trial: trials side by side keep the cores busier than threads inside one.
-            .env("RAYON_NUM_THREADS", "1")
+            .env("RAYON_NUM_THREADS", options.threads.to_string())
             // The worker watches this pipe: it ends when the program that started it does, however that ends.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -140,7 +139,7 @@ pub fn work(
     folder: TrialFolder,
     checkpoint_every: Duration,
     attached: bool,
-    study: impl FnOnce(&str) -> Result<&'static dyn AnyStudy>,
+    study: impl FnOnce(&TrialSpec) -> Result<&'static dyn AnyStudy>,
 ) -> Result<()> {
     if attached {
         std::thread::spawn(|| {
@@ -153,5 +152,5 @@ pub fn work(
         });
     }
     let context = TrialContext::open(folder, checkpoint_every)?;
-    study(&context.spec().slug)?.run_trial(context)
+    study(context.spec())?.run_trial(context)
 }

@@ -170,7 +170,7 @@ impl Store {
     pub fn studies(&self) -> Result<Vec<(String, Budget)>> {
         let mut studies = Vec::new();
         for slug in folders(&self.root)? {
-            for budget in [Budget::Quick, Budget::Full] {
+            for budget in Budget::ALL {
                 if self.study(&slug, budget).is_dir() {
                     studies.push((slug.clone(), budget));
                 }

@@ -4,11 +4,13 @@ mod bench;
 mod completions;
 mod data;
 mod errata;
+mod launch;
 mod list;
 mod report;
 mod run;
 mod runs;
 mod show;
+mod train;
 mod trial;
 mod use_on_files;
 mod verify;
@@ -46,13 +48,15 @@ enum Verb {
     Show(show::ShowArgs),
     /// Run a paper's study: its method beside the baselines it names.
     Run(run::RunArgs),
+    /// Train any backbone with any slots on any data set.
+    Train(train::TrainArgs),
     /// List, or delete, what earlier runs left.
     Runs(runs::RunsArgs),
     /// Read the report of a run.
     Report(report::ReportArgs),
     /// Check the library against golden numbers from outside.
     Verify(verify::VerifyArgs),
-    /// Time the methods' hearts, alone or beside a peer.
+    /// Time kernels, backbones and the papers' methods, alone or beside a peer.
     Bench(bench::BenchArgs),
     /// List what is wrong with the papers' released code.
     Errata(errata::ErrataArgs),
@@ -92,6 +96,7 @@ pub fn run() -> Result<()> {
         Verb::Search(args) => list::search(&args),
         Verb::Show(args) => show::show(&args),
         Verb::Run(args) => run::run(&args),
+        Verb::Train(args) => train::train(&args),
         Verb::Runs(args) => runs::runs(&args),
         Verb::Report(args) => report::report(&args),
         Verb::Verify(args) => verify::verify(&args),
@@ -144,7 +149,7 @@ fn paper(slug: &str) -> Result<&'static Paper> {
 }
 
 /// A paper that runs.
-fn running(slug: &str) -> Result<(&'static Paper, &'static Work)> {
+pub fn running(slug: &str) -> Result<(&'static Paper, &'static Work)> {
     let paper = paper(slug)?;
     let work = paper.work.ok_or_else(|| {
         Error::input(format!("{slug} is planned and does not run yet"))

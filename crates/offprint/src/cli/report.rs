@@ -2,14 +2,17 @@
 
 use super::{BudgetArg, StoreArgs, color, print, running};
 use clap::Args;
+use offprint_backbones::train;
 use offprint_lab::{
     error::{Error, Result},
+    paper::{Paper, Work},
     record::Record,
     report::{self, Style},
     run::Plan,
     store::{Store, write_atomic},
     study::Budget,
 };
+use offprint_papers::catalogue::{catalogue, find};
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -17,9 +20,9 @@ use std::path::{Path, PathBuf};
     after_help = "Examples:\n  offprint report comet\n  offprint report comet --html comet.html"
 )]
 pub struct ReportArgs {
-    /// The paper.
+    /// The paper, or the name of a training run.
     slug: String,
-    /// Which run; the full one where there is one.
+    /// Which run of a paper; the full one where there is one.
     #[arg(long, value_enum)]
     budget: Option<BudgetArg>,
     #[command(flatten)]
@@ -39,9 +42,15 @@ pub struct ReportArgs {
 }
 
 pub fn report(args: &ReportArgs) -> Result<()> {
-    let (paper, work) = running(&args.slug)?;
     let store = args.store.store();
-    let plan = find_plan(&store, paper.slug, args.budget.map(Budget::from))?;
+    let (paper, work, plan) = match find(&args.slug) {
+        Some(_) => {
+            let (paper, work) = running(&args.slug)?;
+            let plan = find_plan(&store, paper.slug, args.budget.map(Budget::from))?;
+            (paper, work, plan)
+        }
+        None => trained(&store, &args.slug)?,
+    };
     let record = Record::gather(paper, work, &plan, &store)?;
     if let Some(path) = &args.html {
         write_atomic(path, report::html(&record).as_bytes())?;
@@ -57,6 +66,24 @@ pub fn report(args: &ReportArgs) -> Result<()> {
         _ => print(&report::terminal(&record, &Style::new(color()))),
     }
     Ok(())
+}
+
+/// The last run of a configuration of that name.
+fn trained(store: &Store, name: &str) -> Result<(&'static Paper, &'static Work, Plan)> {
+    match Plan::load(store, name, Budget::Train)? {
+        Some(plan) => {
+            let (run, work) = train::study(&plan)?;
+            Ok((run, work, plan))
+        }
+        None => {
+            let studies = store.studies()?;
+            let runs = studies.iter().map(|(slug, _)| slug.as_str());
+            let slugs = catalogue().iter().map(|paper| paper.slug);
+            let known: Vec<&str> = slugs.chain(runs).collect();
+            let list = "all papers: offprint list   all runs: offprint runs";
+            Err(Error::unknown("paper or run", name, known, list))
+        }
+    }
 }
 
 /// The plan of the last run of a budget, or of the costlier budget that ran.

@@ -16,8 +16,8 @@ use std::path::Path;
 pub struct RunsArgs {
     #[command(flatten)]
     store: StoreArgs,
-    /// Delete the runs of a paper, or of one of its budgets.
-    #[arg(long, value_name = "SLUG[/BUDGET]")]
+    /// Delete the runs of a paper, of one of its budgets, or of a configuration.
+    #[arg(long, value_name = "NAME[/BUDGET]")]
     delete: Option<String>,
     /// Print one JSON document.
     #[arg(long)]
@@ -68,7 +68,7 @@ pub fn runs(args: &RunsArgs) -> Result<()> {
         return Ok(());
     }
     let mut rows = vec![
-        ["paper", "budget", "finished", "begun", "MB", "folder"]
+        ["run", "budget", "finished", "begun", "MB", "folder"]
             .map(String::from)
             .to_vec(),
     ];
@@ -90,17 +90,21 @@ fn delete(store: &Store, what: &str) -> Result<()> {
     let (slug, budgets) = match what.split_once('/') {
         Some((slug, "quick")) => (slug, vec![Budget::Quick]),
         Some((slug, "full")) => (slug, vec![Budget::Full]),
+        Some((slug, "train")) => (slug, vec![Budget::Train]),
         Some((_, budget)) => {
             return Err(Error::unknown(
                 "budget",
                 budget,
-                ["quick", "full"],
-                "quick or full",
+                ["quick", "full", "train"],
+                "quick, full or train",
             ));
         }
-        None => (what, vec![Budget::Quick, Budget::Full]),
+        None => (what, Budget::ALL.to_vec()),
     };
-    paper(slug)?;
+    // A name is a folder's: nothing outside the store may be meant.
+    if !store.studies()?.iter().any(|(known, _)| known == slug) {
+        paper(slug)?;
+    }
     let mut deleted = 0;
     for budget in budgets {
         let folder = store.study(slug, budget);

@@ -2,10 +2,12 @@
 
 use super::running;
 use clap::Args;
+use offprint_backbones::train::TRIALS;
 use offprint_lab::{
     error::{Error, Result},
     run::work,
     store::TrialFolder,
+    study::Budget,
 };
 use std::path::PathBuf;
 
@@ -26,9 +28,10 @@ pub fn trial(args: TrialArgs) -> Result<()> {
         // An interrupt from the keyboard reaches the whole process group; the program that started this one decides.
         ctrlc::set_handler(|| {}).map_err(|e| Error::run(e.to_string()))?;
     }
-    let every = super::run::checkpoint_interval(args.checkpoint_seconds)?;
+    let every = super::launch::checkpoint_interval(args.checkpoint_seconds)?;
     let folder = TrialFolder::new(args.folder);
-    work(folder, every, args.attached, |slug| {
-        Ok(running(slug)?.1.study)
+    work(folder, every, args.attached, |spec| match spec.budget {
+        Budget::Train => Ok(&TRIALS),
+        _ => Ok(running(&spec.slug)?.1.study),
     })
 }

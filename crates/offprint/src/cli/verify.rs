@@ -1,10 +1,10 @@
 //! `offprint verify`.
 
-use super::{paper, print, print_json};
+use super::{print, print_json};
 use clap::Args;
 use offprint_lab::{
     error::{Error, Result},
-    golden::{self, Verification},
+    golden::{self, Owner, Verification},
     table::columns,
 };
 use offprint_papers::catalogue::catalogue;
@@ -12,22 +12,34 @@ use std::path::PathBuf;
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  offprint verify comet\n  offprint verify --golden ../cases --json"
+    after_help = "Examples:\n  offprint verify comet\n  offprint verify backbones\n  offprint verify --golden ../cases --json"
 )]
 pub struct VerifyArgs {
-    /// A paper; all below the folder where absent.
+    /// A paper, or backbones; all below the folder where absent.
     slug: Option<String>,
     /// Folder of the cases.
     #[arg(long, value_name = "DIR", default_value = "golden")]
     golden: PathBuf,
+    /// Folder of the files that are too large for the repository; cases that need one are left out without it.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
     /// Print one JSON document.
     #[arg(long)]
     json: bool,
 }
 
 pub fn verify(args: &VerifyArgs) -> Result<()> {
-    if let Some(slug) = &args.slug {
-        paper(slug)?;
+    let owners = owners();
+    if let Some(slug) = &args.slug
+        && !owners.iter().any(|owner| owner.slug == slug)
+    {
+        let slugs = owners.iter().map(|owner| owner.slug);
+        return Err(Error::unknown(
+            "paper",
+            slug,
+            slugs,
+            "all papers: offprint list",
+        ));
     }
     if !args.golden.is_dir() {
         return Err(
@@ -35,7 +47,19 @@ pub fn verify(args: &VerifyArgs) -> Result<()> {
                 .help("run in the repository, or name the folder of the cases: --golden DIR"),
         );
     }
-    let cases = golden::verify(&args.golden, args.slug.as_deref(), catalogue(), |_| {})?;
+    if let Some(folder) = args.data_dir.as_ref().filter(|folder| !folder.is_dir()) {
+        return Err(Error::input(format!(
+            "there is no folder {}",
+            folder.display()
+        )));
+    }
+    let cases = golden::verify(
+        &args.golden,
+        args.slug.as_deref(),
+        &owners,
+        args.data_dir.as_deref(),
+        |_| {},
+    )?;
     if args.json {
         print_json(&cases)?;
     } else {
@@ -50,11 +74,22 @@ pub fn verify(args: &VerifyArgs) -> Result<()> {
     }
 }
 
-/// One row a kind, then the failures.
-fn table(cases: &[Verification]) -> String {
+/// Whose cases there are: the papers', and those of the rooms that have cases of their own.
+fn owners() -> Vec<Owner> {
+    let backbones = Owner {
+        slug: "backbones",
+        methods: Some(offprint_backbones::golden::METHODS),
+    };
+    let papers = catalogue().iter().map(Owner::from);
+    papers.chain([backbones]).collect()
+}
+
+/// One row a kind, then the failures and what was left out.
+fn table(all: &[Verification]) -> String {
+    let cases: Vec<_> = all.iter().filter(|case| case.needs.is_none()).collect();
     let mut rows = vec![
         [
-            "paper",
+            "of",
             "kind",
             "passed",
             "abs. error",
@@ -65,7 +100,7 @@ fn table(cases: &[Verification]) -> String {
         .to_vec(),
     ];
     let mut kinds: Vec<(&str, &str)> = Vec::new();
-    for case in cases {
+    for case in &cases {
         let kind = (case.slug.as_str(), case.kind.as_str());
         if !kinds.contains(&kind) {
             kinds.push(kind);
@@ -93,11 +128,18 @@ fn table(cases: &[Verification]) -> String {
         ]);
     }
     let mut text = columns(&rows, 2);
-    for case in cases {
+    for case in &cases {
         if let Some(failure) = &case.failure {
             text += &format!(" ✗ {}: {failure}\n", case.path.display());
         }
     }
     let passed = cases.iter().filter(|case| case.failure.is_none()).count();
-    text + &format!("{passed} of {} cases pass\n", cases.len())
+    text += &format!("{passed} of {} cases pass\n", cases.len());
+    for case in all {
+        if let Some(file) = &case.needs {
+            let name = case.path.file_stem().unwrap_or_default().display();
+            text += &format!("left out: {name} needs {file} (--data-dir DIR)\n");
+        }
+    }
+    text
 }

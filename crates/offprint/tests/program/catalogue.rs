@@ -86,7 +86,7 @@ fn shows_a_method_in_one_screen_of_80_columns() {
 
 #[test]
 fn names_the_nearest_paper_and_refuses_planned_ones() {
-    for verb in ["show", "run", "report", "errata", "verify", "bench"] {
+    for verb in ["show", "run", "report", "errata", "verify"] {
         here(&[verb, "comett"]).bad(&["unknown paper \"comett\"", "did you mean comet?"]);
     }
     for verb in ["run", "report", "bench"] {
@@ -189,19 +189,28 @@ fn verifies_golden_cases_and_fails_on_unknown_ones() {
 }
 
 #[test]
-fn bench_times_and_wants_a_peer_that_is_there() {
-    let root = root();
-    let times = offprint(&root, &["bench", "comet", "--repeats", "1", "--json"])
-        .good()
-        .json();
-    let names: Vec<&str> = times
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|t| t["name"].as_str().unwrap())
-        .collect();
-    assert_eq!(names, ["gate", "sinkhorn", "step-mlp", "step-cnn"]);
-    assert!(times[0]["ours_ms"]["median"].as_f64().unwrap() > 0.0);
-    offprint(&root, &["bench", "comet", "--peer", "no-such-python"]).bad(&["no-such-python"]);
-    offprint(&root, &["bench", "comet", "--repeats", "0"]).bad(&["--repeats 0"]);
+fn verifies_the_backbones_and_says_what_is_left_out() {
+    let left_out = "left out: gguf-0 needs SmolLM2-135M-Instruct.Q4_1.gguf (--data-dir DIR)";
+    let verified = offprint(&root(), &["verify", "backbones"]).good();
+    assert!(verified.out.contains(left_out), "{}", verified.out);
+    assert!(!verified.out.contains("comet"), "{}", verified.out);
+    for line in verified.out.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_string_lossy().into_owned();
+    let without = offprint(&root(), &["verify", "backbones", "--data-dir", &data]).good();
+    assert!(without.out.contains(left_out));
+    // A file of that name that is none.
+    let name = "SmolLM2-135M-Instruct.Q4_1.gguf";
+    std::fs::write(folder.path().join(name), b"GGML").unwrap();
+    let failed = offprint(&root(), &["verify", "backbones", "--data-dir", &data]);
+    assert_eq!(failed.code, 1);
+    assert!(
+        failed.out.contains("a GGUF file begins with"),
+        "{}",
+        failed.out
+    );
+    let nowhere = ["verify", "backbones", "--data-dir", "nowhere"];
+    offprint(&root(), &nowhere).bad(&["no folder nowhere"]);
 }

@@ -1,8 +1,11 @@
 //! The program as a user runs it.
 
+mod bench;
 mod catalogue;
 mod kills;
 mod run;
+mod train;
+mod train_input;
 mod use_on_files;
 
 use serde_json::Value;

@@ -9,37 +9,42 @@ use burn::{
     tensor::{Device, Distribution, Tensor},
 };
 use offprint_experts::{CometGateConfig, Gate, GateInput, sinkhorn};
-use offprint_lab::bench::Bench;
+use offprint_lab::bench::{Bars, Bench, Group};
+
+const COMET: Group = Group::new("comet");
 
 /// The benches; sizes as the peer script names them.
 pub fn benches() -> Vec<Bench> {
     vec![
         Bench {
-            name: "gate",
             sizes: &[("batch", 512), ("dim", 64), ("experts", 16), ("k", 4)],
-            bar: 0.5,
-            prepare: gate,
+            bars: Bars::ratio(0.5),
+            ..Bench::new("gate", COMET, gate)
         },
         Bench {
-            name: "sinkhorn",
             sizes: &[("experts", 16), ("iterations", 150)],
-            bar: 0.5,
-            prepare: permutation,
+            bars: Bars::ratio(0.5),
+            ..Bench::new("sinkhorn", COMET, permutation)
         },
         Bench {
-            name: "step-mlp",
             sizes: &[("batch", 512), ("dim", 1296), ("experts", 8), ("k", 2)],
-            bar: 1.0,
-            prepare: step_mlp,
+            bars: STEP,
+            ..Bench::new("step-mlp", COMET, step_mlp)
         },
         Bench {
-            name: "step-cnn",
             sizes: &[("batch", 128), ("dim", 1296), ("experts", 16), ("k", 4)],
-            bar: 1.0,
-            prepare: step_cnn,
+            bars: STEP,
+            ..Bench::new("step-cnn", COMET, step_cnn)
         },
     ]
 }
+
+/// Bars of a training step: no slower and no larger than the peer's.
+const STEP: Bars = Bars {
+    ratio: Some(1.0),
+    memory: Some(1.0),
+    ms: None,
+};
 
 fn device() -> Device {
     let device = Device::default().autodiff();

@@ -208,7 +208,7 @@ impl Study for CometStudy {
             watch_weight: 0.9,
         };
         match budget {
-            Budget::Quick => quick,
+            Budget::Quick | Budget::Train => quick,
             Budget::Full => CometSettings {
                 experts: 16,
                 k: 4,
@@ -221,7 +221,7 @@ impl Study for CometStudy {
 
     fn seeds(&self, budget: Budget) -> u64 {
         match budget {
-            Budget::Quick => 3,
+            Budget::Quick | Budget::Train => 3,
             Budget::Full => 5,
         }
     }

@@ -1,4 +1,4 @@
-//! Vectors of adjacent numbers, as wide as the processor has them.
+//! Vectors of adjacent numbers, as wide as the processor has them, for loops that hold many sums in registers.
 //!
 //! The innermost loops here hold sixteen sums in registers. Loops over arrays leave it to the compiler whether it finds
 //! that out, and it changes its mind with the code around them (measured: between a quarter and all of the processor's
@@ -11,7 +11,7 @@ use std::fmt::Debug;
 /// Proof that the processor has vectors of a certain width, and the arithmetic on them.
 ///
 /// Its methods become instructions only inside [`vectorized`].
-pub(super) trait Lanes: Copy + Debug + Send + Sync {
+pub(crate) trait Lanes: Copy + Debug + Send + Sync {
     type Vector: Copy;
 
     /// Numbers in a vector.
@@ -47,6 +47,9 @@ pub(super) trait Lanes: Copy + Debug + Send + Sync {
     /// The lanes of `vector` for which `mask` is positive, and zeros.
     fn keep(self, vector: Self::Vector, mask: Self::Vector) -> Self::Vector;
 
+    /// The first lanes of a vector, and zeros.
+    fn first(self, vector: Self::Vector, count: usize) -> Self::Vector;
+
     /// As many of the first lanes as there are numbers, and zeros.
     fn load_some(self, from: &[f32]) -> Self::Vector;
 
@@ -69,7 +72,7 @@ const MOST: usize = 16;
 
 /// Copies a line in pieces of eight: lines are too short for a call.
 #[inline(always)]
-pub(super) fn copy(from: &[f32], to: &mut [f32]) {
+pub(crate) fn copy(from: &[f32], to: &mut [f32]) {
     let ((from, rest), (to, end)) = (from.as_chunks::<8>(), to.as_chunks_mut::<8>());
     for (to, from) in to.iter_mut().zip(from) {
         *to = *from;
@@ -81,7 +84,7 @@ pub(super) fn copy(from: &[f32], to: &mut [f32]) {
 
 /// Eight numbers in whatever the compiler makes of them.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Portable;
+pub(crate) struct Portable;
 
 impl Lanes for Portable {
     type Vector = [f32; 8];
@@ -128,6 +131,10 @@ impl Lanes for Portable {
         from_fn(|lane| if mask[lane] > 0.0 { vector[lane] } else { 0.0 })
     }
     #[inline(always)]
+    fn first(self, vector: [f32; 8], count: usize) -> [f32; 8] {
+        from_fn(|lane| if lane < count { vector[lane] } else { 0.0 })
+    }
+    #[inline(always)]
     fn load_some(self, from: &[f32]) -> [f32; 8] {
         from_fn(|lane| from.get(lane).copied().unwrap_or(0.0))
     }
@@ -138,7 +145,7 @@ impl Lanes for Portable {
 }
 
 /// Something to do with vectors of whichever width.
-pub(super) trait Work {
+pub(crate) trait Work {
     type Output;
 
     /// Does it. To be `#[inline(always)]`, see [`vectorized`].
@@ -147,7 +154,7 @@ pub(super) trait Work {
 
 /// The vectors for a certain task.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Width {
+pub(crate) enum Width {
     #[cfg(target_arch = "x86_64")]
     Sixteen(x86::Sixteen),
     #[cfg(target_arch = "x86_64")]
@@ -174,6 +181,11 @@ impl Width {
             }
         }
         Self::Portable(Portable)
+    }
+
+    /// The widest vectors.
+    pub fn widest() -> Self {
+        Self::of(std::iter::empty())
     }
 
     /// Numbers in a vector.
@@ -208,10 +220,10 @@ mod x86 {
     macro_rules! lanes {
         ($(#[$doc:meta])* $name:ident, $vector:ty, $count:literal, [$($feature:tt),+],
          $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $max:ident, $zip:ident, $unzip:ident, $keep:ident,
-         $first:ident, $load_some:ident, $store_some:ident) => {
+         $only:ident, $first:ident, $load_some:ident, $store_some:ident) => {
             $(#[$doc])*
             #[derive(Clone, Copy, Debug)]
-            pub(in super::super) struct $name(());
+            pub(crate) struct $name(());
 
             impl $name {
                 /// The proof, if the processor has such vectors.
@@ -270,6 +282,10 @@ mod x86 {
                 #[inline(always)]
                 fn keep(self, vector: $vector, mask: $vector) -> $vector {
                     unsafe { $keep(vector, mask) }
+                }
+                #[inline(always)]
+                fn first(self, vector: $vector, count: usize) -> $vector {
+                    unsafe { $only($first(count), vector) }
                 }
                 #[inline(always)]
                 fn load_some(self, from: &[f32]) -> $vector {
@@ -365,6 +381,12 @@ mod x86 {
         _mm256_cmpgt_epi32(count, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
     }
 
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn only_eight(mask: __m256i, vector: __m256) -> __m256 {
+        _mm256_and_ps(_mm256_castsi256_ps(mask), vector)
+    }
+
     /// # Safety
     /// The lanes of the mask can be read.
     #[inline]
@@ -378,12 +400,14 @@ mod x86 {
         /// AVX-512.
         Sixteen, __m512, 16, ["avx512f", "avx512vl", "avx512dq", "avx512bw", "fma"],
         _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_max_ps,
-        zip_sixteen, unzip_sixteen, keep_sixteen, first_of_sixteen, _mm512_maskz_loadu_ps, _mm512_mask_storeu_ps
+        zip_sixteen, unzip_sixteen, keep_sixteen,
+        _mm512_maskz_mov_ps, first_of_sixteen, _mm512_maskz_loadu_ps, _mm512_mask_storeu_ps
     );
     lanes!(
         /// AVX2.
         Eight, __m256, 8, ["avx2", "fma"],
         _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_add_ps, _mm256_sub_ps, _mm256_max_ps,
-        zip_eight, unzip_eight, keep_eight, first_of_eight, load_some_eight, _mm256_maskstore_ps
+        zip_eight, unzip_eight, keep_eight,
+        only_eight, first_of_eight, load_some_eight, _mm256_maskstore_ps
     );
 }
