@@ -1,8 +1,8 @@
 """Training steps of the backbones in PyTorch eager: the peer of `offprint bench backbones --peer PYTHON`.
 
 A step clears the gradients, runs forward, takes the cross-entropy, runs backward and lets AdamW move the weights.
-`generate` writes tokens with a key-value cache, the likeliest each time. `startup` times another process, from its start
-until it has imported torch and done its first step of the MLP: `backbones.py --first-step THREADS`.
+`generate` writes tokens with a key-value cache, the likeliest each time. `startup` times another process, from its
+start until it has imported torch and done its first step of the MLP: `backbones.py --first-step THREADS`.
 """
 
 import subprocess
@@ -138,9 +138,7 @@ class Residual(nn.Module):
         self.norm1, self.norm2 = nn.BatchNorm2d(outputs), nn.BatchNorm2d(outputs)
         self.shortcut = nn.Identity()
         if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
+            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, x):
         y = F.relu(self.norm1(self.conv1(x)))

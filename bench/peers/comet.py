@@ -2,8 +2,8 @@
 
 Benches: `gate`, the gate forward and backward; `sinkhorn`, a permutation from its log-weights forward and backward;
 `step-mlp` and `step-cnn`, a training step of a two-task mixture on pictures. As in the released code (TensorFlow in
-mazumder-lab/COMET, PyTorch in mazumder-lab/COMET-BERT), a tree is a recursion over modules, one a node, and every expert is
-evaluated on every sample, whatever its weight.
+mazumder-lab/COMET, PyTorch in mazumder-lab/COMET-BERT), a tree is a recursion over modules, one a node, and every
+expert is evaluated on every sample, whatever its weight.
 """
 
 import math

@@ -1,7 +1,7 @@
 """The kernels in PyTorch eager: the peer of `offprint bench kernels --peer PYTHON`.
 
-A kernel is a function of its sizes that gives its differentiable inputs and what computes it from them. `NAME` times that
-without recording a graph; `NAME-backward` times it with the graph, and the gradients of the sum of the output.
+A kernel is a function of its sizes that gives its differentiable inputs and what computes it from them. `NAME` times
+that without recording a graph; `NAME-backward` times it with the graph, and the gradients of the sum of the output.
 """
 
 import torch

@@ -5,9 +5,9 @@ Needs torch alone. One JSON line a request on standard input, one a reply on sta
     {"bench": "gate", "batch": 512, "threads": 2, "reps": 4}  ->  {"seconds": 0.004}
     {"bench": "gate", "batch": 512, "threads": 2, "memory": true}  ->  {"mib": 31.2}
 
-A request for time runs its work `reps` times and tells the mean, on inputs and a model that are built and warmed up when
-first asked for and then kept, so that the caller can take turns with it. Where a run takes less than a tenth of a second
-a turn begins with one that is not timed: the caches and the cores were the caller's a moment ago.
+A request for time runs its work `reps` times and tells the mean, on inputs and a model that are built and warmed up
+when first asked for and then kept, so that the caller can take turns with it. Where a run takes less than a tenth of a
+second a turn begins with one that is not timed: the caches and the cores were the caller's a moment ago.
 
 A request for memory is answered by a fresh copy of this process, so it must come before any for time. `mib` is the
 largest amount of anonymous memory (data, not the code of libraries) that a warmed-up run held at once, less what there
@@ -61,7 +61,8 @@ def answer(request, benches, kept):
     key = (name, sizes, threads)
     if kept.key != key:
         kept.work = None  # its memory, before there is more
-        kept.key, kept.work, kept.seconds = key, prepared(benches[name], sizes, threads), 0.0
+        set_up(threads)
+        kept.key, kept.work, kept.seconds = key, prepared(benches[name], sizes), 0.0
     if kept.seconds < LONG:
         kept.work()
     start = time.perf_counter()
@@ -71,10 +72,13 @@ def answer(request, benches, kept):
     return {"seconds": kept.seconds}
 
 
-def prepared(bench, sizes, threads):
+def set_up(threads):
     if threads is not None:
         torch.set_num_threads(threads)
     torch.manual_seed(0)
+
+
+def prepared(bench, sizes):
     work = bench(**sizes)
     for _ in range(WARM_UP):
         work()
@@ -107,12 +111,16 @@ def in_a_copy(work):
 
 
 def peak_mib(bench, sizes, threads):
+    set_up(threads)
     before = resident()
     if before is None:
         return None
-    work = prepared(bench, sizes, threads)
-    with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")  # the peak starts again from what is resident now
+    work = prepared(bench, sizes)
+    try:
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")  # the peak starts again from what is resident now
+    except OSError:
+        return None
     work()
     after = resident()
     return (after["VmHWM"] - after["RssFile"] - before["RssAnon"]) / 1024

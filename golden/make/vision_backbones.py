@@ -234,20 +234,10 @@ def in_rust(path, array):
         parts[at : at + 2] = ["first" if parts[at + 1] == "0" else "second"]
     path = ".".join(names.get(part, part) for part in parts).replace("norm.norm", "norm")
     path = path.replace(".norm.weight", ".weight").replace(".norm.bias", ".bias")
-    match array.ndim, "rise" in parts:
-        case 4, True:
-            # [input, output, 2, 2] as the convolution of 1x1 that gives four outputs a channel.
-            array = array.transpose(1, 2, 3, 0).reshape(-1, array.shape[0], 1, 1)
-        case 1, True:
-            array = array.repeat(4)
-        case 2, _:
-            array = array.T
-    return path, array
-
-
-def gradient_in_rust(path, array):
-    """A bias of four outputs a channel has a gradient a place; PyTorch's is their sum, which the case does not tell apart."""
-    return None if "rise" in path and array.ndim == 1 else in_rust(path, array)
+    if "rise" in parts and array.ndim == 4:
+        # [input, output, 2, 2] as the convolution of 1x1 that gives four outputs a channel.
+        return path.replace("weight", "convolution.weight"), array.transpose(1, 2, 3, 0).reshape(-1, array.shape[0], 1, 1)
+    return path, array.T if array.ndim == 2 else array
 
 
 def run(network, x, cotangent, dtype):
@@ -259,14 +249,13 @@ def run(network, x, cotangent, dtype):
         evaluation = network.eval()(x)
     outputs = {"out.y": y, "out.loss": loss, "out.evaluation": evaluation, "grad.x": x.grad}
     for path, parameter in network.named_parameters():
-        gradient = gradient_in_rust(path, parameter.grad.numpy())
-        # GCNConv and SAGEConv keep biases beside their linear layers.
-        if gradient is not None:
-            outputs[f"grad.{located(network, gradient[0])}"] = torch.from_numpy(np.ascontiguousarray(gradient[1]))
+        path, gradient = in_rust(path, parameter.grad.numpy())
+        outputs[f"grad.{located(network, path)}"] = torch.from_numpy(np.ascontiguousarray(gradient))
     return {name: value.detach().double().numpy() for name, value in outputs.items()}
 
 
 def located(network, path):
+    """GCNConv and SAGEConv keep their bias beside, or in, another linear layer than ours."""
     if isinstance(network, Gnn) and path.startswith("layers.") and path.count(".") == 2 and path.endswith(".bias"):
         return path.replace(".bias", ".first.bias")
     if isinstance(network, Gnn) and path.startswith("layers.") and path.endswith(".second.bias") and "SAGE" in repr(network):

@@ -21,15 +21,25 @@ use std::sync::Arc;
 /// Any of the backbones, made by [`BackboneConfig::init`](crate::BackboneConfig::init).
 #[derive(Module, Debug)]
 pub enum Backbone {
+    /// See [`Mlp`].
     Mlp(Mlp),
+    /// See [`Lenet`].
     Lenet(Lenet),
+    /// See [`Convnet`].
     Convnet(Convnet),
+    /// See [`Resnet`].
     Resnet(Resnet),
+    /// See [`Unet`].
     Unet(Unet),
+    /// See [`Gnn`].
     Gnn(Gnn),
+    /// See [`Vit`].
     Vit(Vit),
+    /// See [`Gpt`].
     Gpt(Gpt),
+    /// See [`Encoder`].
     Encoder(Encoder),
+    /// See [`EncoderDecoder`].
     EncoderDecoder(EncoderDecoder),
 }
 

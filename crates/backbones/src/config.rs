@@ -19,15 +19,25 @@ use serde_json::{Map, Value, json};
 /// The kinds of backbone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// See [`Mlp`](crate::Mlp).
     Mlp,
+    /// See [`Lenet`](crate::Lenet).
     Lenet,
+    /// See [`Convnet`](crate::Convnet).
     Convnet,
+    /// See [`Resnet`](crate::Resnet).
     Resnet,
+    /// See [`Unet`](crate::Unet).
     Unet,
+    /// See [`Gnn`](crate::Gnn).
     Gnn,
+    /// See [`Vit`](crate::Vit).
     Vit,
+    /// See [`Gpt`](crate::Gpt).
     Gpt,
+    /// See [`Encoder`](crate::Encoder).
     Encoder,
+    /// See [`EncoderDecoder`](crate::EncoderDecoder).
     EncoderDecoder,
 }
 
@@ -43,15 +53,25 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum BackboneConfig {
+    /// See [`Mlp`](crate::Mlp).
     Mlp(MlpConfig),
+    /// See [`Lenet`](crate::Lenet).
     Lenet(LenetConfig),
+    /// See [`Convnet`](crate::Convnet).
     Convnet(ConvnetConfig),
+    /// See [`Resnet`](crate::Resnet).
     Resnet(ResnetConfig),
+    /// See [`Unet`](crate::Unet).
     Unet(UnetConfig),
+    /// See [`Gnn`](crate::Gnn).
     Gnn(GnnConfig),
+    /// See [`Vit`](crate::Vit).
     Vit(VitConfig),
+    /// See [`Gpt`](crate::Gpt).
     Gpt(GptConfig),
+    /// See [`Encoder`](crate::Encoder).
     Encoder(EncoderConfig),
+    /// See [`EncoderDecoder`](crate::EncoderDecoder).
     EncoderDecoder(EncoderDecoderConfig),
 }
 

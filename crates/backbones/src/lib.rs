@@ -43,5 +43,5 @@ pub use mlp::{Mlp, MlpConfig};
 pub use output::Output;
 pub use positions::{Positions, TokenEmbedding};
 pub use resnet::{Block, Resnet, ResnetConfig, Shortcut, Stem};
-pub use unet::{Double, Unet, UnetConfig};
+pub use unet::{Double, Rise, Unet, UnetConfig};
 pub use vit::{Vit, VitConfig};

@@ -414,7 +414,7 @@ mod tests {
 
     #[test]
     fn settings_out_of_range() {
-        for depth in [0, 2, 19, 50] {
+        for depth in [0, 2, 19, 51] {
             let error = ResnetConfig::new(depth, 3, 10)
                 .validate()
                 .unwrap_err()

@@ -3,7 +3,7 @@
 use crate::error::{Result, check, check_sizes};
 use crate::lenet::{Pool, normed};
 use crate::mlp::relu;
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use offprint_kernels::Activation;
 use offprint_layers::{Context, Conv2d, Conv2dConfig, Init, Norm, NormConfig, NormKind, Quantizer};
@@ -62,7 +62,7 @@ pub struct Unet {
     /// `double` at each level on the way down.
     pub down: Vec<Double>,
     /// `up` of each level, the lowest last.
-    pub rise: Vec<Conv2d>,
+    pub rise: Vec<Rise>,
     /// `double` at each level on the way up, the lowest last.
     pub up: Vec<Double>,
     /// The convolution of the answer.
@@ -70,6 +70,16 @@ pub struct Unet {
     /// How pictures are made smaller.
     #[module(skip)]
     pub pool: Pool,
+}
+
+/// A transposed convolution of 2×2 with stride 2. Its windows do not overlap, so that it is one of 1×1 whose outputs, four
+/// a channel, are laid out as 2×2.
+#[derive(Module, Debug)]
+pub struct Rise {
+    /// To four outputs a channel, those of one channel together, row by row; without a bias.
+    pub convolution: Conv2d,
+    /// `[outputs]`, zeros at first.
+    pub bias: Param<Tensor<1>>,
 }
 
 /// `f(norm(conv₂(f(norm(conv₁(x))))))`, both of 3×3.
@@ -145,8 +155,14 @@ impl UnetConfig {
         for level in 0..self.levels {
             let (above, below) = (width(level), width(level + 1));
             unet.down.push(self.double([above, below], device)?);
-            // Four outputs a channel, one for each place of 2×2.
-            unet.rise.push(pointwise([below, 4 * above]).init(device)?);
+            let convolution = Conv2dConfig {
+                bias: false,
+                ..pointwise([below, 4 * above])
+            };
+            unet.rise.push(Rise {
+                convolution: convolution.init(device)?,
+                bias: Param::from_tensor(Tensor::zeros([above], device)),
+            });
             unet.up.push(self.double([2 * above, above], device)?);
         }
         Ok(unet)
@@ -193,8 +209,7 @@ impl Unet {
         }
         let upwards = self.rise.iter().zip(&self.up).rev();
         for ((rise, double), beside) in upwards.zip(passed.into_iter().rev()) {
-            let risen = spread(rise.forward(h));
-            h = double.forward(Tensor::cat(vec![beside, risen], 1), context);
+            h = double.forward(Tensor::cat(vec![beside, rise.forward(h)], 1), context);
         }
         self.head.forward(h)
     }
@@ -217,8 +232,22 @@ impl Double {
     }
 }
 
-/// `[batch, 4 c, h, w]` to `[batch, c, 2 h, 2 w]`: with a convolution of 1×1 before it, a transposed convolution of 2×2
-/// with stride 2, whose windows do not overlap.
+impl Rise {
+    /// The transposed convolution.
+    ///
+    /// # Shapes
+    /// * `x`: `[batch, inputs, height, width]`
+    /// * result: `[batch, outputs, 2 height, 2 width]`
+    ///
+    /// # Panics
+    /// If the pictures have another number of channels.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let channels = self.bias.dims()[0];
+        spread(self.convolution.forward(x)) + self.bias.val().reshape([1, channels, 1, 1])
+    }
+}
+
+/// `[batch, 4 c, h, w]` to `[batch, c, 2 h, 2 w]`.
 fn spread(x: Tensor<4>) -> Tensor<4> {
     let [batch, channels, height, width] = x.dims();
     x.reshape([batch, channels / 4, 2, 2, height, width])

@@ -45,6 +45,17 @@ pub struct Attention {
 /// # Panics
 /// If the shapes do not fit together, or the probability of the dropout is not in `0..1`.
 ///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use offprint_kernels::{Attention, attention};
+/// let device = Device::flex();
+/// // All scores are equal: the mean of the values.
+/// let (q, k) = (Tensor::<4>::zeros([1, 1, 1, 2], &device), Tensor::ones([1, 2, 1, 2], &device));
+/// let v = Tensor::<1>::from_data([1.0, 2.0, 3.0, 4.0], &device).reshape([1, 2, 1, 2]);
+/// let y = attention(q, k, v, None, &Attention::default());
+/// assert_eq!(y.into_data().try_to_vec::<f32>().unwrap(), [2.0, 3.0]);
+/// ```
+///
 /// # Source
 /// Dao et al., "FlashAttention: Fast and memory-efficient exact attention with IO-awareness", 2022; heads in groups:
 /// Ainslie et al., "GQA", 2023.

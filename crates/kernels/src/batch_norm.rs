@@ -1,9 +1,9 @@
 //! Batch norm of channels.
 
-use crate::vector::{Lanes, Width, Work};
 use crate::memory::Buffer;
 use crate::op::{Array, Kernel, Pass, Reads, quaternary, runs_on, ternary};
 use crate::parallel::SHARED;
+use crate::vector::{Lanes, Width, Work};
 use burn::tensor::{DType, Tensor, activation};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -280,10 +280,10 @@ impl Terms for Squares<'_> {
     #[inline(always)]
     fn at<L: Lanes>(self, lanes: L, places: Range<usize>) -> [L::Vector; 2] {
         let count = places.len();
-        let from_mean = lanes.sub(lanes.load_some(&self.0[places]), lanes.splat(self.1));
-        let from_mean = lanes.first(from_mean, count);
+        let centered = lanes.sub(lanes.load_some(&self.0[places]), lanes.splat(self.1));
+        let centered = lanes.first(centered, count);
         let none = lanes.splat(0.0);
-        [lanes.mul_add(from_mean, from_mean, none), none]
+        [lanes.mul_add(centered, centered, none), none]
     }
 }
 
@@ -308,7 +308,7 @@ impl Slopes<'_> {
     }
 
     #[inline(always)]
-    fn from_mean<L: Lanes>(self, lanes: L, places: Range<usize>) -> L::Vector {
+    fn centered<L: Lanes>(self, lanes: L, places: Range<usize>) -> L::Vector {
         lanes.sub(lanes.load_some(&self.x[places]), lanes.splat(self.mean))
     }
 }
@@ -317,8 +317,8 @@ impl Terms for Slopes<'_> {
     #[inline(always)]
     fn at<L: Lanes>(self, lanes: L, places: Range<usize>) -> [L::Vector; 2] {
         let dy = self.dy(lanes, places.clone());
-        let from_mean = self.from_mean(lanes, places);
-        [dy, lanes.mul_add(dy, from_mean, lanes.splat(0.0))]
+        let centered = self.centered(lanes, places);
+        [dy, lanes.mul_add(dy, centered, lanes.splat(0.0))]
     }
 }
 
@@ -373,8 +373,8 @@ impl Work for Normalize<'_, '_> {
             for at in (0..y.len()).step_by(L::COUNT) {
                 let end = y.len().min(at + L::COUNT);
                 let places = *start + at..*start + end;
-                let from_mean = lanes.sub(lanes.load_some(&self.x[places.clone()]), mean);
-                let mut value = lanes.mul_add(from_mean, scale, bias);
+                let centered = lanes.sub(lanes.load_some(&self.x[places.clone()]), mean);
+                let mut value = lanes.mul_add(centered, scale, bias);
                 if let Some(residual) = self.residual {
                     value = lanes.add(value, lanes.load_some(&residual[places]));
                 }
@@ -412,8 +412,8 @@ impl Work for Gradients<'_, '_> {
                 let places = *start + at..*start + end;
                 let dy = self.slopes.dy(lanes, places.clone());
                 if !dx.is_empty() {
-                    let from_mean = self.slopes.from_mean(lanes, places);
-                    let rest = lanes.mul_add(from_mean, slope, offset);
+                    let centered = self.slopes.centered(lanes, places);
+                    let rest = lanes.mul_add(centered, slope, offset);
                     lanes.store_some(lanes.mul_add(dy, scale, rest), &mut dx[at..end]);
                 }
                 if !counting.is_empty() {

@@ -62,6 +62,7 @@ pub use linear::linear;
 pub use matmul::matmul;
 pub use memory::{Allocations, allocations};
 pub use norm::{layer_norm, rms_norm};
+pub use op::{Operations, operations};
 pub use optim::{AdamW, AdamWState, Sgd, SgdState, clip_grad_norm};
 pub use pairs::Pairs;
 pub use pool2d::{avg_pool2d, global_avg_pool2d, max_pool2d};

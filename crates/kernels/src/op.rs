@@ -17,6 +17,7 @@ use burn::tensor::{DType, Element, Shape, Tensor, TensorData};
 use burn_flex::{FlexTensor, Layout};
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A differentiable operation on dense row-major `f32` or `f64` arrays.
 pub(crate) trait Kernel: Debug + Send + Sync + 'static {
@@ -243,6 +244,27 @@ pub(crate) fn quaternary<
     ))
 }
 
+/// How many kernels have run in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operations {
+    /// Forward passes.
+    pub forward: u64,
+    /// Backward passes.
+    pub backward: u64,
+}
+
+static FORWARD: AtomicU64 = AtomicU64::new(0);
+static BACKWARD: AtomicU64 = AtomicU64::new(0);
+
+/// The kernels that this process has run so far: with [`allocations`](crate::allocations) a measure of work that no clock
+/// disturbs.
+pub fn operations() -> Operations {
+    Operations {
+        forward: FORWARD.load(Ordering::Relaxed),
+        backward: BACKWARD.load(Ordering::Relaxed),
+    }
+}
+
 type AnyKernel = Arc<dyn Kernel>;
 
 #[backend_extension(Flex, Autodiff)]
@@ -265,6 +287,7 @@ trait KernelBackend: Backend {
 }
 
 fn run<const N: usize>(inputs: [FlexTensor; N], kernel: &dyn Kernel) -> FlexTensor {
+    FORWARD.fetch_add(1, Ordering::Relaxed);
     kernel.forward(&inputs.map(Array::from_flex), false).0.0
 }
 
@@ -330,6 +353,7 @@ fn record<C: CheckpointStrategy, const N: usize>(
     tensors: [FloatTensor<Autodiff<Flex, C>>; N],
     kernel: AnyKernel,
 ) -> FloatTensor<Autodiff<Flex, C>> {
+    FORWARD.fetch_add(1, Ordering::Relaxed);
     let nodes = tensors.each_ref().map(|tensor| tensor.node());
     let mut inputs = tensors.map(|tensor| Array::from_flex(tensor.into_primitive()));
     match Node.prepare::<C>(nodes).compute_bound().stateful() {
@@ -366,6 +390,7 @@ impl<const N: usize> Backward<Flex, N> for Node {
     type State = State;
 
     fn backward(self, ops: Ops<State, N>, grads: &mut Gradients, _: &mut Checkpointer) {
+        BACKWARD.fetch_add(1, Ordering::Relaxed);
         let dy = Array::from_flex(grads.consume::<Flex>(&ops.node));
         let wanted = ops.parents.each_ref().map(Option::is_some);
         let State {

@@ -15,8 +15,11 @@ use serde_json::{Map, Value};
 /// Everything that the numbers of a trial depend on, besides its seed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrialConfig {
+    /// Section `[backbone]` with the sizes that the data decides.
     pub backbone: BackboneConfig,
+    /// Section `[data]`.
     pub data: DataConfig,
+    /// Section `[training]` without the number of seeds.
     pub training: TrainingConfig,
 }
 

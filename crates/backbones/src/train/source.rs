@@ -68,16 +68,27 @@ pub struct DataConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Set {
+    /// 10,000 digits of MNIST, 28×28; with `--data-dir` all of it.
     Mnist,
+    /// 5,000 digits, 20×20.
     OpencvDigits,
+    /// 1,797 digits, 8×8.
     SklearnDigits,
+    /// 60,000 pictures of 10 classes, 3×32×32, in `--data-dir`.
     Cifar10,
+    /// 20,000 letters by 16 measures.
     Letters,
+    /// 150 flowers by 4 measures.
     Iris,
+    /// 178 wines by 13 measures.
     Wine,
+    /// 569 tumors by 30 measures.
     BreastCancer,
+    /// 442 patients by 10 measures; the target is a number.
     Diabetes,
+    /// 42 works, 5 million bytes.
     Shakespeare,
+    /// The King James Bible, 4 million bytes.
     KingJames,
 }
 
@@ -85,7 +96,9 @@ pub enum Set {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
+    /// Its class.
     Classify,
+    /// A number.
     Regress,
 }
 
@@ -93,6 +106,7 @@ pub enum Task {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Augment {
+    /// None.
     #[default]
     None,
     /// A crop of the picture with a margin of 4 on each side.
@@ -109,8 +123,11 @@ impl Augment {
 
 /// Rows as they were read.
 pub enum Source {
+    /// Pictures with their classes.
     Pictures(Images, Split),
+    /// A table and the column to predict.
     Table(Table, String, Split),
+    /// A text, split where it is cut into rows.
     Text(String),
 }
 

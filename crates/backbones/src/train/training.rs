@@ -63,7 +63,9 @@ impl Default for TrainingConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OptimizerKind {
+    /// See [`AdamW`](offprint_kernels::AdamW).
     Adamw,
+    /// See [`Sgd`](offprint_kernels::Sgd).
     Sgd,
 }
 

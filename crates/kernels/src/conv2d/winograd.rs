@@ -6,6 +6,11 @@
 //!
 //! Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, arXiv:1509.09308, section 4.1.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "loops of constant length over the places of a tile, in the letters of the equations"
+)]
+
 use super::correlate::{Finish, PARALLEL};
 use super::frame::{Correlation, Frame, Sizes};
 use crate::vector::{Lanes, Width, Work};

@@ -42,44 +42,60 @@ pub struct Options<'a> {
     pub machine: Option<Machine>,
 }
 
-/// Times each bench in `repeats` turns, one of ours and one of the peer's by turns, and measures the memory of both
-/// sides in processes of their own.
+/// What a caller sees of the work.
+pub enum Progress<'a> {
+    /// The memory of all benches is measured, before any is timed.
+    Memory,
+    /// One bench is done.
+    Timed(&'a Timing),
+}
+
+/// Measures the memory of both sides in processes of their own, then times each bench in `repeats` turns, one of ours
+/// and one of the peer's by turns.
 ///
 /// # Errors
-/// The peer cannot be started, ends, or does not know a bench.
+/// The peer cannot be started, ends, or does not know a bench or its sizes; which is found before anything is timed.
 pub fn time(
     suite: &Suite,
     options: &Options<'_>,
-    mut watch: impl FnMut(&Timing),
+    mut watch: impl FnMut(Progress<'_>),
 ) -> Result<Vec<Timing>> {
-    let start = || -> Result<Option<Peer>> {
-        let python = options.peer.map(|p| Peer::start(p, &script(suite.name)));
-        python.transpose()
-    };
-    let (mut peer, mut memory_peer) = (start()?, start()?);
+    watch(Progress::Memory);
+    let memories = memories(suite, options)?;
+    let mut peer = start(suite, options)?;
     let mut timings = Vec::new();
-    for bench in &suite.benches {
+    for (bench, memory) in suite.benches.iter().zip(memories) {
         let [ours, theirs] = turns(bench, &mut peer, options)?;
-        let mut memory = Memory::default();
-        if bench.in_process {
-            memory.ours = alone::memory_of(options.program, suite.name, bench, options.threads)?;
-            if let Some(peer) = &mut memory_peer {
-                memory.peer = peer.mib(bench, options.threads)?;
-            }
-        }
         let times = [&ours[..], &theirs[..]];
-        let timing = Timing::new(
-            suite.name,
-            bench,
-            options.threads,
-            times,
-            memory,
-            options.machine,
-        );
-        watch(&timing);
+        let (threads, machine) = (options.threads, options.machine);
+        let timing = Timing::new(suite.name, bench, threads, times, memory, machine);
+        watch(Progress::Timed(&timing));
         timings.push(timing);
     }
     Ok(timings)
+}
+
+fn start(suite: &Suite, options: &Options<'_>) -> Result<Option<Peer>> {
+    let peer = options
+        .peer
+        .map(|python| Peer::start(python, &script(suite.name)));
+    peer.transpose()
+}
+
+fn memories(suite: &Suite, options: &Options<'_>) -> Result<Vec<Memory>> {
+    let mut peer = start(suite, options)?;
+    let memory = |bench: &Bench| {
+        if !bench.in_process {
+            return Ok(Memory::default());
+        }
+        let threads = options.threads;
+        let peer = peer.as_mut().map(|peer| peer.mib(bench, threads));
+        Ok(Memory {
+            peer: peer.transpose()?.flatten(),
+            ours: alone::memory_of(options.program, suite.name, bench, threads)?,
+        })
+    };
+    suite.benches.iter().map(memory).collect()
 }
 
 /// Seconds a run, of ours and of the peer's, a number a turn.

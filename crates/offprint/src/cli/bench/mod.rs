@@ -13,7 +13,7 @@ use offprint_lab::{
         alone::{self, COUNT_OPTION, MEMORY_OPTION, START_OPTION},
         machine::Machine,
         summary::summarize,
-        time::{Options, time},
+        time::{Options, Progress, time},
     },
     error::{Error, Result},
 };
@@ -170,8 +170,9 @@ fn timings(args: &BenchArgs, suites: &[Suite]) -> Result<()> {
     };
     let mut all = Vec::new();
     for suite in suites {
-        let timed = time(suite, &options, |timing| {
-            eprintln!("{} {}", suite.name, table::line(timing));
+        let timed = time(suite, &options, |progress| match progress {
+            Progress::Memory => eprintln!("{}: peak memory", suite.name),
+            Progress::Timed(timing) => eprintln!("{} {}", suite.name, table::line(timing)),
         })?;
         if args.write {
             page::write(suite.name, &timed, args.repeats, machine)?;

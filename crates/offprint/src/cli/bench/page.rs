@@ -31,11 +31,12 @@ pub fn write(
                 .help("add both where the table belongs"),
         );
     };
+    let build = offprint_papers::library();
     let mut note = format!(
         "Median [least, most] of {repeats} interleaved turns, {} threads each, revision {}, {}.",
         timings.first().map_or(0, |timing| timing.threads),
-        offprint_papers::build(suite).revision,
-        offprint_papers::build(suite).machine,
+        build.revision,
+        build.machine,
     );
     if let Some(machine) = machine {
         note += &format!(" Peak of the machine: {}.", peaks(machine));
