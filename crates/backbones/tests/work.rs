@@ -13,7 +13,7 @@ use offprint_kernels::{AdamW, CrossEntropy, allocations, cross_entropy, operatio
 use offprint_layers::Context;
 
 /// Of one step: kernels forward and backward, large arrays asked for, and how many of them no kept memory would do for.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 struct Counts {
     forward: u64,
     backward: u64,
@@ -129,25 +129,21 @@ fn work_of_a_training_step() {
             ),
         ),
     ];
-    let expected: [(&str, [u64; 4]); 7] = [
-        ("mlp", [0; 4]),
-        ("gpt", [0; 4]),
-        ("llama", [0; 4]),
-        ("vit", [0; 4]),
-        ("convnet", [0; 4]),
-        ("resnet20", [0; 4]),
-        ("lenet", [0; 4]),
+    // Kernels forward and backward, arrays.
+    let expected: [(&str, [u64; 3]); 7] = [
+        ("mlp", [4, 4, 7]),
+        ("gpt", [23, 23, 46]),
+        ("llama", [26, 26, 55]),
+        ("vit", [23, 23, 42]),
+        ("convnet", [6, 6, 10]),
+        ("resnet20", [45, 45, 105]),
+        ("lenet", [8, 8, 14]),
     ];
-    for ((name, counts), (known, [forward, backward, arrays, fresh])) in
-        counted.iter().zip(expected)
-    {
+    for ((name, counts), (known, expected)) in counted.iter().zip(expected) {
         assert_eq!(*name, known);
-        let expected = Counts {
-            forward,
-            backward,
-            arrays,
-            fresh,
-        };
-        assert_eq!(*counts, expected, "{name}; all: {counted:#?}");
+        let given = [counts.forward, counts.backward, counts.arrays];
+        assert_eq!(given, expected, "{name}; all: {counted:#?}");
+        // Most of them come from memory that an earlier step has left.
+        assert!(counts.fresh < counts.arrays, "{name}: {counts:?}");
     }
 }

@@ -208,7 +208,7 @@ fn gelu(x: f32) -> f32 {
 }
 
 /// `2 √(2/π)`, the same times 0.044715, and from where the sigmoid of `−(c a + d a³)` is zero.
-const TANH_LINEAR: f32 = 1.595_769_1;
+const TANH_LINEAR: f32 = 1.595_769;
 const TANH_CUBIC: f32 = 0.071_354_82;
 const TANH_LIMIT: f32 = 10.1;
 

@@ -13,7 +13,7 @@ mod transpose;
 use crate::dropout::{Dropout, dropout};
 use crate::memory::Buffer;
 use crate::op::{Array, Kernel, Pass, quaternary, runs_on, ternary, unary};
-use burn::tensor::{Bool, DType, Tensor, TensorData, activation};
+use burn::tensor::{Bool, DType, Tensor, activation};
 use layout::{Layout, Sizes, Source, Target};
 use scores::{Bias, Problem, Strides};
 use slopes::Known;

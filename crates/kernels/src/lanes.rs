@@ -128,10 +128,10 @@ fn fold<const N: usize>(
     let mut folds = [[[neutral; LANES]; N]; SIDE];
     let mut start = 0;
     while start + SIDE * LANES <= len {
-        for side in 0..SIDE {
+        for (side, folds) in folds.iter_mut().enumerate() {
             let new = vectors(start + side * LANES);
             for n in 0..N {
-                folds[side][n] = zip(folds[side][n], new[n], &f);
+                folds[n] = zip(folds[n], new[n], &f);
             }
         }
         start += SIDE * LANES;

@@ -1,11 +1,11 @@
 //! Pooling of pictures.
 
 use crate::conv2d::{self, Sizes};
-use crate::vector::{Lanes, Width, Work};
 use crate::memory::Buffer;
 use crate::op::{Array, Kernel, Pass, Reads, runs_on, unary};
 use crate::parallel::{SHARED, pieces};
 use crate::simd::vectorized;
+use crate::vector::{Lanes, Width, Work};
 use burn::tensor::{
     DType, Tensor, module,
     ops::{AvgPoolOptions, MaxPoolOptions},

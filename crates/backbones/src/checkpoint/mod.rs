@@ -231,7 +231,11 @@ fn plausible(blocks: &BlocksConfig, outside: u128, tensors: &Tensors) -> Result<
         .unwrap_or(blocks.width / blocks.heads.max(1));
     let heads = 2 * (blocks.heads as u128 + kv_heads as u128);
     let attention = heads.saturating_mul(product([head_width, blocks.width]));
-    let channels = product([3, blocks.hidden(), blocks.width]);
+    let matrices = match blocks.channel_mixer {
+        ChannelMixer::Gated => 3,
+        _ => 2,
+    };
+    let channels = product([matrices, blocks.hidden(), blocks.width]);
     let of_block = attention.saturating_add(channels);
     let parameters = of_block
         .saturating_mul(blocks.layers as u128)

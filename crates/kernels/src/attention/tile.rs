@@ -95,11 +95,11 @@ fn block<const R: usize>(
     for t in 0..depth {
         // SAFETY: `t < depth` and `i < R`, whose largest values the assertions above have checked.
         let b: &Lanes = unsafe { &*right.values.as_ptr().add(t * right.stride).cast() };
-        for i in 0..R {
+        for (i, sums) in sums.iter_mut().enumerate() {
             // SAFETY: as above.
             let a = unsafe { *left.values.get_unchecked(i * left.row + t * left.step) };
             for lane in 0..LANES {
-                sums[i][lane] = a.mul_add(b[lane], sums[i][lane]);
+                sums[lane] = a.mul_add(b[lane], sums[lane]);
             }
         }
     }

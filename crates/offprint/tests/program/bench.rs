@@ -68,7 +68,7 @@ fn shell_peer(folder: &Path, seconds: &str) -> String {
         r#"#!/bin/sh
 while read -r request; do
   case $request in
-    *'"bench":"linear-backward"'*) echo '{{"error": "out of coffee"}}' ;;
+    *'"bench":"rms-norm-backward"'*) echo '{{"error": "out of coffee"}}' ;;
     *'"memory":true'*'"rows":128'*) echo '{{"mib": 64.0}}' ;;
     *'"reps":'*'"rows":128'*) echo '{{"seconds": {seconds}}}' ;;
     *) exit 1 ;;
@@ -93,13 +93,13 @@ fn times_beside_a_peer() {
             &[&only[..], &["--peer", &python], more].concat(),
         )
     };
-    let times = bench("100", "linear/cached", &["--json", "--check"])
+    let times = bench("100", "rms-norm/cached", &["--json", "--check"])
         .good()
         .json();
     let [timing] = &times.as_array().unwrap()[..] else {
         panic!("one bench in {times}");
     };
-    assert_eq!(timing["name"], "linear/cached");
+    assert_eq!(timing["name"], "rms-norm/cached");
     assert_eq!(timing["peer_ms"], 1e5);
     assert_eq!(timing["peer_range_ms"], serde_json::json!([1e5, 1e5]));
     let ratio = timing["ours_ms"].as_f64().unwrap() / 1e5;
@@ -108,25 +108,25 @@ fn times_beside_a_peer() {
     assert_eq!(timing["peer_mib"], 64.0);
 
     // A peer that nothing can be as fast as.
-    let slow = bench("1e-12", "linear/cached", &[]).good();
+    let slow = bench("1e-12", "rms-norm/cached", &[]).good();
     assert!(slow.out.contains('✗'), "{}", slow.out);
     for line in slow.out.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
-    let checked = bench("1e-12", "linear/cached", &["--check"]);
+    let checked = bench("1e-12", "rms-norm/cached", &["--check"]);
     assert_eq!(checked.code, 1);
     assert!(checked.out.contains('✗') && checked.err.contains("bars missed: 1"));
 
-    let refused = bench("1", "linear-backward/cached", &[]);
+    let refused = bench("1", "rms-norm-backward/cached", &[]);
     assert_eq!(refused.code, 1);
     assert!(
         refused
             .err
-            .contains("no memory for linear-backward/cached: out of coffee"),
+            .contains("no memory for rms-norm-backward/cached: out of coffee"),
         "{}",
         refused.err
     );
-    let gone = bench("1", "linear/typical", &[]);
+    let gone = bench("1", "rms-norm/typical", &[]);
     assert_eq!(gone.code, 1);
     assert!(gone.err.contains("the peer has ended"), "{}", gone.err);
 }
@@ -140,7 +140,7 @@ fn writes_its_table_between_the_marks_that_name_it() {
         "bench",
         "kernels",
         "--only",
-        "linear/cached",
+        "rms-norm/cached",
         "--peer",
         &python,
         "--write",
@@ -160,7 +160,7 @@ fn writes_its_table_between_the_marks_that_name_it() {
         "{text}"
     );
     assert!(
-        text.contains("\n| linear/cached (rows 128, input 128, output 128) | "),
+        text.contains("\n| rms-norm/cached (rows 128, width 128) | "),
         "{text}"
     );
     assert!(text.contains("Peak of the machine: "), "{text}");
