@@ -188,7 +188,7 @@ fn timings(args: &BenchArgs, suites: &[Suite]) -> Result<()> {
         .map(|s| s.misses + usize::from(s.misses_mean()))
         .sum();
     match missed {
-        1.. if args.check => Err(Error::run(format!("{missed} bars are missed"))),
+        1.. if args.check => Err(Error::run(format!("bars missed: {missed}"))),
         0_usize.. => Ok(()),
     }
 }
