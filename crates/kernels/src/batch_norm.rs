@@ -1,12 +1,16 @@
 //! Batch norm of channels.
 
+mod planes;
+#[cfg(test)]
+mod tests;
+
 use crate::memory::Buffer;
 use crate::op::{Array, Kernel, Pass, Reads, quaternary, runs_on, ternary};
 use crate::parallel::SHARED;
-use crate::vector::{Lanes, Width, Work};
+use crate::vector::Width;
 use burn::tensor::{DType, Tensor, activation};
+use planes::{Gradients, Normalize, Planes, Slopes, Squares, Sum, Terms, Total};
 use rayon::prelude::*;
-use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 /// `y = (x − mean) / √(variance + ε) · weight + bias`, mean and biased variance of each channel over all other axes; then
@@ -190,9 +194,6 @@ struct BatchNorm {
 /// Elements of a channel that one task handles: with what it reads besides, they fit the second-level cache.
 const PIECE: usize = 1 << 15;
 
-/// Where a plane starts in an array that is read, and the same plane of some that are written.
-type Planes<'a, const N: usize> = (usize, [&'a mut [f32]; N]);
-
 impl BatchNorm {
     /// Planes of a channel that one task handles.
     fn piece(&self) -> usize {
@@ -252,175 +253,6 @@ impl BatchNorm {
         let mean = (total / self.count()) as f32;
         let [squares, _] = self.sums(planes, Squares(x, mean));
         [mean, (squares / self.count()) as f32]
-    }
-}
-
-/// Two terms of sums over a channel.
-trait Terms: Copy + Sync {
-    /// The terms at some adjacent places, at most as many as a vector has lanes; the other lanes are zero.
-    fn at<L: Lanes>(self, lanes: L, places: Range<usize>) -> [L::Vector; 2];
-}
-
-/// `x`.
-#[derive(Clone, Copy)]
-struct Total<'a>(&'a [f32]);
-
-impl Terms for Total<'_> {
-    #[inline(always)]
-    fn at<L: Lanes>(self, lanes: L, places: Range<usize>) -> [L::Vector; 2] {
-        [lanes.load_some(&self.0[places]), lanes.splat(0.0)]
-    }
-}
-
-/// `(x - mean)²`.
-#[derive(Clone, Copy)]
-struct Squares<'a>(&'a [f32], f32);
-
-impl Terms for Squares<'_> {
-    #[inline(always)]
-    fn at<L: Lanes>(self, lanes: L, places: Range<usize>) -> [L::Vector; 2] {
-        let count = places.len();
-        let centered = lanes.sub(lanes.load_some(&self.0[places]), lanes.splat(self.1));
-        let centered = lanes.first(centered, count);
-        let none = lanes.splat(0.0);
-        [lanes.mul_add(centered, centered, none), none]
-    }
-}
-
-/// `dy` and `dy · (x - mean)`.
-#[derive(Clone, Copy)]
-struct Slopes<'a> {
-    x: &'a [f32],
-    mean: f32,
-    dy: &'a [f32],
-    /// Where it is given, `dy` counts only where it is positive.
-    mask: Option<&'a [f32]>,
-}
-
-impl Slopes<'_> {
-    #[inline(always)]
-    fn dy<L: Lanes>(self, lanes: L, places: Range<usize>) -> L::Vector {
-        let dy = lanes.load_some(&self.dy[places.clone()]);
-        match self.mask {
-            Some(mask) => lanes.keep(dy, lanes.load_some(&mask[places])),
-            None => dy,
-        }
-    }
-
-    #[inline(always)]
-    fn centered<L: Lanes>(self, lanes: L, places: Range<usize>) -> L::Vector {
-        lanes.sub(lanes.load_some(&self.x[places]), lanes.splat(self.mean))
-    }
-}
-
-impl Terms for Slopes<'_> {
-    #[inline(always)]
-    fn at<L: Lanes>(self, lanes: L, places: Range<usize>) -> [L::Vector; 2] {
-        let dy = self.dy(lanes, places.clone());
-        let centered = self.centered(lanes, places);
-        [dy, lanes.mul_add(dy, centered, lanes.splat(0.0))]
-    }
-}
-
-/// Sums of two terms over some planes.
-struct Sum<'a, 'b, T, const N: usize> {
-    planes: &'a [Planes<'b, N>],
-    plane: usize,
-    terms: T,
-}
-
-impl<T: Terms, const N: usize> Work for Sum<'_, '_, T, N> {
-    type Output = [f32; 2];
-
-    #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) -> [f32; 2] {
-        // Two vectors by turns, since an addition takes longer than the loads of its terms.
-        let mut sums = [[lanes.splat(0.0); 2]; 2];
-        for (start, _) in self.planes {
-            let end = start + self.plane;
-            for (turn, at) in (*start..end).step_by(L::COUNT).enumerate() {
-                let [first, second] = self.terms.at(lanes, at..end.min(at + L::COUNT));
-                let sums = &mut sums[turn % 2];
-                *sums = [lanes.add(sums[0], first), lanes.add(sums[1], second)];
-            }
-        }
-        [0, 1].map(|term| lanes.total(sums[0][term]) + lanes.total(sums[1][term]))
-    }
-}
-
-/// `y` of some planes.
-struct Normalize<'a, 'b> {
-    planes: &'a mut [Planes<'b, 1>],
-    x: &'a [f32],
-    mean: f32,
-    scale: f32,
-    bias: f32,
-    residual: Option<&'a [f32]>,
-    relu: bool,
-}
-
-impl Work for Normalize<'_, '_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) {
-        let [mean, scale, bias] = [
-            lanes.splat(self.mean),
-            lanes.splat(self.scale),
-            lanes.splat(self.bias),
-        ];
-        for (start, [y]) in self.planes {
-            for at in (0..y.len()).step_by(L::COUNT) {
-                let end = y.len().min(at + L::COUNT);
-                let places = *start + at..*start + end;
-                let centered = lanes.sub(lanes.load_some(&self.x[places.clone()]), mean);
-                let mut value = lanes.mul_add(centered, scale, bias);
-                if let Some(residual) = self.residual {
-                    value = lanes.add(value, lanes.load_some(&residual[places]));
-                }
-                if self.relu {
-                    value = lanes.rectify(value);
-                }
-                lanes.store_some(value, &mut y[at..end]);
-            }
-        }
-    }
-}
-
-/// `dx = scale · (dy − shift − (x − mean) · slope)` of some planes, and the `dy` that counts.
-struct Gradients<'a, 'b> {
-    planes: &'a mut [Planes<'b, 2>],
-    slopes: Slopes<'a>,
-    scale: f32,
-    shift: f32,
-    slope: f32,
-}
-
-impl Work for Gradients<'_, '_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) {
-        let scale = lanes.splat(self.scale);
-        let (slope, offset) = (
-            lanes.splat(-self.scale * self.slope),
-            lanes.splat(-self.scale * self.shift),
-        );
-        for (start, [dx, counting]) in self.planes {
-            for at in (0..dx.len().max(counting.len())).step_by(L::COUNT) {
-                let end = (dx.len().max(counting.len())).min(at + L::COUNT);
-                let places = *start + at..*start + end;
-                let dy = self.slopes.dy(lanes, places.clone());
-                if !dx.is_empty() {
-                    let centered = self.slopes.centered(lanes, places);
-                    let rest = lanes.mul_add(centered, slope, offset);
-                    lanes.store_some(lanes.mul_add(dy, scale, rest), &mut dx[at..end]);
-                }
-                if !counting.is_empty() {
-                    lanes.store_some(dy, &mut counting[at..end]);
-                }
-            }
-        }
     }
 }
 
@@ -514,158 +346,5 @@ impl Kernel for BatchNorm {
             output: self.relu,
             ..Reads::first(2)
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{assert_close, assert_same, assert_same_for_any_threads, tensor};
-
-    const EPSILON: f32 = 1e-5;
-
-    fn parameters(channels: usize) -> [Tensor<1>; 2] {
-        [tensor([channels], 2), tensor([channels], 3)]
-    }
-
-    #[test]
-    fn values_statistics_and_gradients_equal_the_composition() {
-        for shape in [
-            [2, 1, 1, 1],
-            [3, 5, 1, 1],
-            [1, 4, 3, 5],
-            [7, 3, 5, 13],
-            [40, 2, 32, 33],
-        ] {
-            let (x, residual) = (tensor(shape, 1), tensor(shape, 4));
-            let [weight, bias] = parameters(shape[1]);
-            for (relu, with) in [(false, false), (true, false), (false, true), (true, true)] {
-                let r = || with.then(|| residual.clone());
-                let (ours, mean, variance) =
-                    batch_norm(x.clone(), weight.clone(), bias.clone(), r(), relu, EPSILON);
-                let (theirs, other_mean, other_variance) =
-                    composed(x.clone(), weight.clone(), bias.clone(), r(), relu, EPSILON);
-                assert_close(mean, other_mean, 1e-6);
-                assert_close(variance, other_variance, 1e-6);
-                if with {
-                    assert_same!(ours, theirs, [x, weight, bias, residual], 1e-4);
-                } else {
-                    assert_same!(ours, theirs, [x, weight, bias], 1e-4);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn inference_equals_the_composition() {
-        let shape = [3, 5, 7];
-        let (x, residual) = (tensor(shape, 1), tensor(shape, 4));
-        let [weight, bias] = parameters(5);
-        for relu in [false, true] {
-            let (mean, variance) = (tensor([5], 5), tensor([5], 6).abs());
-            let (ours, theirs) = (
-                batch_norm_inference(
-                    x.clone(),
-                    weight.clone(),
-                    bias.clone(),
-                    mean.clone(),
-                    variance.clone(),
-                    Some(residual.clone()),
-                    relu,
-                    EPSILON,
-                ),
-                composed_inference(
-                    x.clone(),
-                    weight.clone(),
-                    bias.clone(),
-                    [mean.detach(), variance.detach()],
-                    Some(residual.clone()),
-                    relu,
-                    EPSILON,
-                ),
-            );
-            assert_same!(ours, theirs, [x, weight, bias, residual], 1e-4);
-        }
-    }
-
-    #[test]
-    fn transposed_input_of_two_axes() {
-        let (x, [weight, bias]) = (tensor([6, 9], 1), parameters(6));
-        let run = || {
-            batch_norm(
-                x.clone().transpose(),
-                weight.clone(),
-                bias.clone(),
-                None,
-                true,
-                EPSILON,
-            )
-        };
-        let theirs = composed(
-            x.clone().transpose(),
-            weight.clone(),
-            bias.clone(),
-            None,
-            true,
-            EPSILON,
-        );
-        assert_same!(run().0, theirs.0, [x, weight, bias], 1e-4);
-    }
-
-    #[test]
-    fn a_large_mean_costs_no_precision() {
-        let (x, [weight, bias]) = (tensor([4, 2, 64], 1), parameters(2));
-        let (_, _, near) = batch_norm(
-            x.clone(),
-            weight.clone(),
-            bias.clone(),
-            None,
-            false,
-            EPSILON,
-        );
-        let (_, mean, far) = batch_norm(x + 1000.0, weight, bias, None, false, EPSILON);
-        assert!(
-            mean.into_data()
-                .iter::<f32>()
-                .all(|mean| (mean - 1000.0).abs() < 1.0)
-        );
-        assert_close(far, near, 1e-3);
-    }
-
-    #[test]
-    fn no_pictures() {
-        let (x, [weight, bias]) = (tensor([0, 3, 2, 2], 1), parameters(3));
-        let (mean, variance) = (tensor([3], 5), tensor([3], 6).abs());
-        let y = batch_norm_inference(x, weight.clone(), bias, mean, variance, None, true, EPSILON);
-        assert_eq!(y.dims(), [0, 3, 2, 2]);
-        let dw = weight.grad(&y.sum().backward()).unwrap();
-        assert_eq!(dw.into_data().try_to_vec::<f32>().unwrap(), [0.0; 3]);
-    }
-
-    #[test]
-    fn is_the_same_for_any_number_of_threads() {
-        assert_same_for_any_threads(|| {
-            let (x, [weight, bias]) = (tensor([80, 3, 32, 32], 1), parameters(3));
-            let (y, ..) = batch_norm(x.clone(), weight.clone(), bias, None, true, EPSILON);
-            let mut values: Vec<f32> = y.clone().into_data().try_to_vec().unwrap();
-            let grads = y.powi_scalar(2).sum().backward();
-            for gradient in [
-                x.grad(&grads).unwrap().flatten(0, 3),
-                weight.grad(&grads).unwrap(),
-            ] {
-                let gradient: Tensor<1> = gradient;
-                values.extend(gradient.into_data().try_to_vec::<f32>().unwrap());
-            }
-            values
-        });
-    }
-
-    #[test]
-    #[should_panic(
-        expected = "batch_norm: input [2, 3, 4] has 3 channels, a parameter has shape [4]"
-    )]
-    fn parameters_of_another_size() {
-        let [weight, bias] = parameters(4);
-        batch_norm(tensor([2, 3, 4], 1), weight, bias, None, false, EPSILON);
     }
 }

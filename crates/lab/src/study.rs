@@ -86,6 +86,23 @@ pub struct Metric {
     pub better: Better,
 }
 
+impl Metric {
+    /// A metric by its name, heading, direction and meaning.
+    pub const fn new(
+        name: &'static str,
+        label: &'static str,
+        better: Better,
+        about: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            label,
+            about,
+            better,
+        }
+    }
+}
+
 /// How the arms of a study are tuned: every arm gets the same number of random trials.
 pub struct Tuning {
     /// What is drawn.

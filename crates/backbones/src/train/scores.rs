@@ -15,74 +15,60 @@ use offprint_lab::{
 use offprint_layers::Context;
 use std::collections::BTreeMap;
 
-const LOSS: Metric = metric(
+const LOSS: Metric = Metric::new(
     "loss",
     "test loss",
     Better::Lower,
     "mean cross-entropy in nats on test rows, or mean squared error of standardized numbers",
 );
-const ACCURACY: Metric = metric(
+const ACCURACY: Metric = Metric::new(
     "accuracy",
     "accuracy",
     Better::Higher,
     "share of test answers whose likeliest class is right",
 );
-const IOU: Metric = metric(
+const IOU: Metric = Metric::new(
     "iou",
     "mean IoU",
     Better::Higher,
     "intersection over union of each class's test pixels, mean over the classes that occur",
 );
-const RMSE: Metric = metric(
+const RMSE: Metric = Metric::new(
     "rmse",
     "RMSE",
     Better::Lower,
     "root mean squared error on test rows, in the target's own unit",
 );
-const BITS: Metric = metric(
+const BITS: Metric = Metric::new(
     "bits_per_byte",
     "bits/byte",
     Better::Lower,
     "test loss in bits: what a byte of the test text costs when the model compresses it",
 );
-const PERPLEXITY: Metric = metric(
+const PERPLEXITY: Metric = Metric::new(
     "perplexity",
     "perplexity",
     Better::Lower,
     "e to the test loss: as good as guessing among so many tokens",
 );
-const VALIDATION: Metric = metric(
+const VALIDATION: Metric = Metric::new(
     "validation",
     "valid. loss",
     Better::Lower,
     "the same loss on validation rows",
 );
-const PARAMETERS: Metric = metric(
+const PARAMETERS: Metric = Metric::new(
     "parameters",
     "parameters",
     Better::Neither,
     "number of trained parameters",
 );
-const STEP: Metric = metric(
+const STEP: Metric = Metric::new(
     "step_ms",
     "ms/step",
     Better::Lower,
     "mean time of a training step, in milliseconds",
 );
-
-const fn metric(
-    name: &'static str,
-    label: &'static str,
-    better: Better,
-    about: &'static str,
-) -> Metric {
-    Metric {
-        name,
-        label,
-        about,
-        better,
-    }
-}
 
 /// What trials report at their end, of every kind; a report shows those that some trial has.
 pub const METRICS: &[Metric] = &[

@@ -12,45 +12,31 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 const METRICS: [Metric; 4] = [
-    metric(
+    Metric::new(
         "loss",
         "test loss",
-        "Mean cross-entropy of both digits on the test pairs, in nats.",
         Better::Lower,
+        "Mean cross-entropy of both digits on the test pairs, in nats.",
     ),
-    metric(
+    Metric::new(
         "left",
         "left",
+        Better::Higher,
         "Share of test pairs whose left digit is read right.",
-        Better::Higher,
     ),
-    metric(
+    Metric::new(
         "right",
         "right",
+        Better::Higher,
         "Share of test pairs whose right digit is read right.",
-        Better::Higher,
     ),
-    metric(
+    Metric::new(
         "active",
         "active",
-        "Mean number of experts with a weight above 1e-5.",
         Better::Neither,
+        "Mean number of experts with a weight above 1e-5.",
     ),
 ];
-
-const fn metric(
-    name: &'static str,
-    label: &'static str,
-    about: &'static str,
-    better: Better,
-) -> Metric {
-    Metric {
-        name,
-        label,
-        about,
-        better,
-    }
-}
 
 const fn claim(
     id: &'static str,

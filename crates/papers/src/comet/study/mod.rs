@@ -87,81 +87,67 @@ const SEARCHED: &[&str] = &["hash+", "topk+", "dselect-k+", "comet+"];
 const RESTARTED: &[&str] = &["topk", "topk+", "comet", "comet+"];
 
 const METRICS: &[Metric] = &[
-    metric(
+    Metric::new(
         "loss",
         "test loss",
         Better::Lower,
         "weighted sum of both tasks' losses on test rows",
     ),
-    metric(
+    Metric::new(
         "accuracy_left",
         "acc. left",
         Better::Higher,
         "share of top-left digits named rightly",
     ),
-    metric(
+    Metric::new(
         "accuracy_right",
         "acc. right",
         Better::Higher,
         "share of bottom-right digits named rightly",
     ),
-    metric(
+    Metric::new(
         "auc",
         "watch AUC",
         Better::Higher,
         "ROC AUC of the watch task",
     ),
-    metric(
+    Metric::new(
         "rmse",
         "rating RMSE",
         Better::Lower,
         "root mean squared error of ratings, in stars",
     ),
-    metric(
+    Metric::new(
         "active",
         "active",
         Better::Neither,
         "mean number of experts with a weight of 1e-5 or more, a row and task",
     ),
-    metric(
+    Metric::new(
         "active_share",
         "active / k",
         Better::Neither,
         "active experts over the k that the gate may use",
     ),
-    metric(
+    Metric::new(
         "evaluated",
         "evaluated",
         Better::Lower,
         "share of all (row, expert) pairs that were computed",
     ),
-    metric(
+    Metric::new(
         "worst_start",
         "worst start",
         Better::Lower,
         "largest test loss over the initializations that a trial trains",
     ),
-    metric(
+    Metric::new(
         "validation",
         "valid. loss",
         Better::Lower,
         "the same loss on validation rows; what tuning looks at",
     ),
 ];
-
-const fn metric(
-    name: &'static str,
-    label: &'static str,
-    better: Better,
-    about: &'static str,
-) -> Metric {
-    Metric {
-        name,
-        label,
-        about,
-        better,
-    }
-}
 
 impl Study for CometStudy {
     type Settings = CometSettings;
