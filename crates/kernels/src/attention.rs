@@ -8,7 +8,6 @@ mod scores;
 mod single;
 mod slopes;
 mod tile;
-mod transpose;
 
 use crate::dropout::{Dropout, dropout};
 use crate::memory::Buffer;

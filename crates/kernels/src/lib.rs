@@ -8,6 +8,7 @@ mod activation;
 mod add;
 mod attention;
 mod batch_norm;
+mod block;
 mod conv;
 mod conv2d;
 mod cross_entropy;
@@ -33,6 +34,7 @@ mod pullback;
 mod reduce;
 mod rotary;
 mod rows;
+mod scratch;
 mod selection;
 mod simd;
 mod sinkhorn;
@@ -43,6 +45,7 @@ mod sparse;
 #[cfg(test)]
 mod testing;
 mod top_k;
+mod transpose;
 mod tree_gate;
 mod vector;
 

@@ -61,11 +61,14 @@ impl<'a> Matrix<'a> {
 const PARALLEL: usize = 1 << 19;
 
 /// Rows or columns of the output that one task computes, of `length` of them and `work` multiply-adds in all: an even
-/// share for up to eight threads, whole registers, and enough work for each.
+/// share for four threads if there is enough work for each, for more if the shares stay long. Each task packs all of the
+/// other factor, which does not count beside a long share.
 pub(crate) fn piece(length: usize, work: usize) -> usize {
     const REGISTERS: usize = 32;
-    let tasks = (work / (PARALLEL / 2)).clamp(1, 8).next_power_of_two();
-    length.div_ceil(tasks).next_multiple_of(REGISTERS)
+    const LONG: usize = 512;
+    let few = (work / (PARALLEL / 2)).clamp(1, 4).next_power_of_two();
+    let many = (length / LONG).min(16);
+    length.div_ceil(few.max(many)).next_multiple_of(REGISTERS)
 }
 
 /// `out = a b`, or `out += a b` if `add`, with `out` of shape `[a.rows, b.columns]`.

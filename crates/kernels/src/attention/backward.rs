@@ -8,7 +8,7 @@ use super::forward::PARALLEL;
 use super::layout::{Layout, Target};
 use super::scores::Problem;
 use super::slopes::{Known, Tile};
-use super::tile::{Extent, Left, Right, product};
+use crate::block::{Extent, Left, Right, product};
 use crate::lanes::LANES;
 use crate::memory::Buffer;
 use crate::simd::vectorized;
@@ -100,6 +100,7 @@ fn piece(
                         for key in (span.start..visible).step_by(tile.tile) {
                             let keys = key..span.end.min(key + tile.tile);
                             tile.fetch_keys(known, [batch, kv_head], keys);
+                            tile.differentiate(problem);
                             for start in (0..queries.len()).step_by(LANES) {
                                 add_to_queries(problem, &mut tile, start);
                             }
@@ -125,7 +126,7 @@ fn piece(
 /// Adds what the keys of a tile contribute to the vector of queries from the `start`-th on.
 #[inline(always)]
 fn add_to_queries(problem: &Problem<'_>, tile: &mut Tile<'_>, start: usize) {
-    let (place, width) = (tile.differentiate(problem, start), tile.width);
+    let (place, width) = (tile.place(problem, start), tile.width);
     let slopes = Left {
         values: &tile.slopes[start..],
         row: 1,

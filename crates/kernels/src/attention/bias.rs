@@ -3,10 +3,9 @@
 use super::forward::PARALLEL;
 use super::scores::{Problem, Strides};
 use super::slopes::{Known, Tile};
-use super::tile::Lines;
-use super::transpose::columns;
 use crate::lanes::LANES;
 use crate::simd::vectorized;
+use crate::transpose::{Lines, columns};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -63,8 +62,9 @@ fn piece(
                         for key in (0..problem.visible(queries.end - 1)).step_by(tile.tile) {
                             let keys = key..s.keys.min(key + tile.tile);
                             tile.fetch_keys(known, [batch, problem.kv_head(head)], keys);
+                            tile.differentiate(problem);
                             for start in (0..queries.len()).step_by(LANES) {
-                                let place = tile.differentiate(problem, start);
+                                let place = tile.place(problem, start);
                                 let mut square = [0.0; LANES * LANES];
                                 for key in (0..place.keys).step_by(LANES) {
                                     let count = LANES.min(place.keys - key);

@@ -2,9 +2,11 @@
 //! "Online normalizer calculation for softmax", 2018).
 
 use super::layout::{Source, Target};
-use super::scores::{Place, Problem, exp_difference, scores};
-use super::tile::{Extent, Left, Right, pack, product, with_scratch};
-use crate::lanes::{LANES, load, store};
+use super::scores::{Place, Problem, bias, exp_difference};
+use super::tile::{PANEL, inner, pack, panel};
+use crate::block::{Extent, Left, Right, product};
+use crate::lanes::{LANES, load, store, zip};
+use crate::scratch::with_scratch;
 use crate::simd::vectorized;
 use rayon::prelude::*;
 
@@ -62,7 +64,7 @@ fn block(
         rows,
         wide,
         wide,
-        tile * LANES,
+        tile * PANEL,
         tile * LANES,
     ];
     with_scratch(lengths, |scratch| {
@@ -72,8 +74,8 @@ fn block(
             || {
                 q.head(batch, head)
                     .copy(first..end, sums, width, problem.scale);
-                for start in (0..lse.len()).step_by(LANES) {
-                    let live = LANES.min(lse.len() - start);
+                for start in (0..lse.len()).step_by(PANEL) {
+                    let live = PANEL.min(lse.len() - start);
                     pack(
                         &sums[start * width..],
                         width,
@@ -88,28 +90,36 @@ fn block(
                     let len = tile.min(visible - key);
                     k.copy(key..key + len, keys, width, 1.0);
                     v.copy(key..key + len, values, width, 1.0);
-                    for start in (0..lse.len()).step_by(LANES) {
-                        let place = problem.place([batch, head, first + start], end, [key, len]);
-                        if place.keys == 0 {
-                            continue;
+                    let tile = Tile {
+                        keys,
+                        values,
+                        width,
+                    };
+                    let place =
+                        |start: usize| problem.place([batch, head, first + start], end, [key, len]);
+                    for start in (0..lse.len()).step_by(PANEL) {
+                        let live = PANEL.min(lse.len() - start);
+                        let seen = place(start + (live - 1) / LANES * LANES).keys;
+                        let stride = panel(live);
+                        let rows = Left {
+                            values: tile.keys,
+                            row: width,
+                            step: 1,
+                        };
+                        let queries = &packed[start * dim..];
+                        inner(rows, seen, queries, [live, dim], weights, stride);
+                        for lane in (0..live).step_by(LANES) {
+                            let place = place(start + lane);
+                            if place.keys == 0 {
+                                continue;
+                            }
+                            let state = State {
+                                sums: &mut sums[(start + lane) * width..],
+                                tops: &mut tops[start + lane..],
+                                totals: &mut totals[start + lane..],
+                            };
+                            state.add(problem, place, tile, &mut weights[lane..], stride, spare);
                         }
-                        let state = State {
-                            sums: &mut sums[start * width..],
-                            tops: &mut tops[start..],
-                            totals: &mut totals[start..],
-                        };
-                        let tile = Tile {
-                            keys,
-                            values,
-                            width,
-                        };
-                        state.add(
-                            problem,
-                            place,
-                            &packed[start * dim..],
-                            tile,
-                            [weights, spare],
-                        );
                     }
                 }
                 for (index, lse) in lse.iter_mut().enumerate() {
@@ -150,33 +160,24 @@ struct State<'a> {
 }
 
 impl State<'_> {
-    /// Takes the keys of a place into account.
+    /// Takes the keys of a place into account, given their scores, a row for each key, the rows `stride` apart.
     #[inline(always)]
     fn add(
         self,
         problem: &Problem<'_>,
         place: Place,
-        queries: &[f32],
-        tile: Tile<'_>,
-        [weights, spare]: [&mut [f32]; 2],
+        Tile { values, width, .. }: Tile<'_>,
+        weights: &mut [f32],
+        stride: usize,
+        spare: &mut [f32],
     ) {
-        let Tile {
-            keys,
-            values,
-            width,
-        } = tile;
-        let keys = Left {
-            values: keys,
-            row: width,
-            step: 1,
-        };
-        scores(problem, place, keys, queries, weights, LANES, spare);
+        bias(problem, place, weights, stride, spare);
         let old = load(self.tops, 0);
         let mut top = old;
-        for x in weights.chunks_exact(LANES).take(place.keys) {
-            for (top, x) in top.iter_mut().zip(x) {
-                *top = if *x > *top { *x } else { *top };
-            }
+        for index in 0..place.keys {
+            top = zip(load(weights, index * stride), top, |x, top| {
+                if x > top { x } else { top }
+            });
         }
         store(self.tops, 0, top);
         // Where all is hidden so far, any finite number keeps the weights at zero.
@@ -190,7 +191,7 @@ impl State<'_> {
         }
         let mask = problem.mask(place);
         for index in 0..place.keys {
-            let mut weight = exp_difference(load(weights, index * LANES), top);
+            let mut weight = exp_difference(load(weights, index * stride), top);
             for (total, weight) in total.iter_mut().zip(weight) {
                 *total += weight;
             }
@@ -200,14 +201,14 @@ impl State<'_> {
                     *weight *= factor;
                 }
             }
-            store(weights, index * LANES, weight);
+            store(weights, index * stride, weight);
         }
         store(self.totals, 0, total);
         let (weights, values) = (
             Left {
                 values: weights,
                 row: 1,
-                step: LANES,
+                step: stride,
             },
             Right {
                 values,

@@ -1,7 +1,8 @@
 //! Where the rows of queries, keys, values and their gradients lie.
 
-use super::tile::{Lines, partial, prefetch};
+use super::tile::{partial, prefetch};
 use crate::lanes::{LANES, load, store};
+use crate::transpose::Lines;
 use std::marker::PhantomData;
 use std::ops::Range;
 

@@ -4,11 +4,10 @@
 //! vector operations.
 
 use super::layout::Sizes;
-use super::tile::{Left, Lines, inner};
-use super::transpose::columns;
 use crate::dropout::{Dropout, Mask};
-use crate::lanes::{LANES, Lanes, load};
+use crate::lanes::{LANES, Lanes, load, map, zip};
 use crate::math::exp_weight;
+use crate::transpose::{Lines, columns};
 
 /// What all passes need to know besides queries, keys and values.
 #[derive(Clone, Copy)]
@@ -142,20 +141,16 @@ pub struct Place {
     pub keys: usize,
 }
 
-/// Writes `k qᵀ + bias` of a place, one row of queries for each key, the rows of `out` `stride` apart; minus infinity where
-/// the query does not see the key. The queries are packed and have been scaled, `spare` has room for a tile of scores.
+/// Adds the bias to the scores of a place, one row of queries for each key, the rows `stride` apart; minus infinity where
+/// the query does not see the key. `spare` has room for a tile of scores.
 #[inline(always)]
-pub fn scores(
+pub fn bias(
     problem: &Problem<'_>,
     place: Place,
-    keys: Left<'_>,
-    queries: &[f32],
-    out: &mut [f32],
+    scores: &mut [f32],
     stride: usize,
     spare: &mut [f32],
 ) {
-    let packed = [place.live, problem.sizes.dim];
-    inner(keys, place.keys, queries, packed, out, stride);
     if let Some(Bias { values, strides }) = problem.bias {
         let start = strides.row(place.batch, place.head, place.query) + place.key;
         let rows = Lines {
@@ -166,7 +161,7 @@ pub fn scores(
         columns(rows, place.live, spare, LANES);
         for key in 0..place.keys {
             let bias = load(spare, key * LANES);
-            for (x, bias) in out[key * stride..][..LANES].iter_mut().zip(bias) {
+            for (x, bias) in scores[key * stride..][..LANES].iter_mut().zip(bias) {
                 *x += bias;
             }
         }
@@ -177,7 +172,7 @@ pub fn scores(
         let first = (place.query + 1 + keys) as i32 - (queries + place.key) as i32;
         for key in first.max(0) as usize..place.keys {
             let seen_from = key as i32 - first + 1;
-            for (lane, x) in out[key * stride..][..LANES].iter_mut().enumerate() {
+            for (lane, x) in scores[key * stride..][..LANES].iter_mut().enumerate() {
                 *x = if (lane as i32) < seen_from {
                     f32::NEG_INFINITY
                 } else {
@@ -191,9 +186,5 @@ pub fn scores(
 /// `e^(x − y)` of each lane, for `x <= y`.
 #[inline(always)]
 pub fn exp_difference(x: Lanes, y: Lanes) -> Lanes {
-    let mut out = x;
-    for (x, y) in out.iter_mut().zip(y) {
-        *x = exp_weight(*x - y);
-    }
-    out
+    map(zip(x, y, |x, y| x - y), exp_weight)
 }

@@ -2,11 +2,11 @@
 
 use super::layout::{Rows, Source, Target};
 use super::scores::{Bias, Problem};
-use super::tile::{Lines, with_scratch};
-use super::transpose::dots;
 use crate::lanes::{self, LANES, Lanes, load, store};
 use crate::math::exp_weight;
+use crate::scratch::with_scratch;
 use crate::simd::vectorized;
+use crate::transpose::{Lines, dots};
 use rayon::prelude::*;
 
 /// Keys whose scores are kept at a time.

@@ -1,10 +1,12 @@
 //! What every part of the backward pass begins with: the probabilities of a tile, and the gradients of its scores.
 
 use super::layout::Source;
-use super::scores::{Place, Problem, exp_difference, scores};
-use super::tile::{Left, Lines, inner, pack, with_scratch};
-use super::transpose::dots;
+use super::scores::{Place, Problem, bias, exp_difference};
+use super::tile::{PANEL, inner, pack};
+use crate::block::Left;
 use crate::lanes::{LANES, load, store};
+use crate::scratch::with_scratch;
+use crate::transpose::{Lines, dots};
 use std::ops::Range;
 
 /// Keys of a tile.
@@ -145,32 +147,26 @@ impl Tile<'_> {
         let lse = &known.lse[(batch * s.heads + head) * s.queries..][queries.clone()];
         self.lse[..lse.len()].copy_from_slice(lse);
         for start in (0..queries.len()).step_by(LANES) {
-            let live = LANES.min(queries.len() - start);
-            let (line, packed) = (start * width, start * s.dim);
             let dy = Lines {
-                values: &self.dy[line..],
+                values: &self.dy[start * width..],
                 stride: width,
                 width: s.dim,
             };
+            let live = LANES.min(queries.len() - start);
             store(
                 self.delta,
                 start,
                 dots(y.lines(queries.start + start), dy, live),
             );
-            pack(
-                &self.q[line..],
-                width,
-                live,
-                s.dim,
-                &mut self.q_packed[packed..],
-            );
-            pack(
-                &self.dy[line..],
-                width,
-                live,
-                s.dim,
-                &mut self.dy_packed[packed..],
-            );
+        }
+        for start in (0..queries.len()).step_by(PANEL) {
+            let live = PANEL.min(queries.len() - start);
+            let (line, packed) = (start * width, start * s.dim);
+            let pack = |rows: &[f32], out: &mut [f32]| {
+                pack(&rows[line..], width, live, s.dim, &mut out[packed..]);
+            };
+            pack(self.q, self.q_packed);
+            pack(self.dy, self.dy_packed);
         }
         (self.head, self.queries) = ([batch, head], queries);
     }
@@ -208,37 +204,37 @@ impl Tile<'_> {
         )
     }
 
-    /// Computes weights and slopes of the vector of queries from the `start`-th on.
+    /// Computes weights and slopes of all queries and keys that were fetched.
     #[inline(always)]
-    pub fn differentiate(&mut self, problem: &Problem<'_>, start: usize) -> Place {
-        let (place, dim, block) = (self.place(problem, start), problem.sizes.dim, self.block);
-        let rows = |values| Left {
-            values,
-            row: self.width,
-            step: 1,
-        };
+    pub fn differentiate(&mut self, problem: &Problem<'_>) {
+        let (dim, block, count) = (problem.sizes.dim, self.block, self.queries.len());
+        for start in (0..count).step_by(PANEL) {
+            let live = PANEL.min(count - start);
+            let last = start + (live - 1) / LANES * LANES;
+            let seen = self.place(problem, last).keys;
+            let inner = |rows: &[f32], packed: &[f32], out: &mut [f32]| {
+                let rows = Left {
+                    values: rows,
+                    row: self.width,
+                    step: 1,
+                };
+                let packed = &packed[start * dim..];
+                inner(rows, seen, packed, [live, dim], &mut out[start..], block);
+            };
+            inner(self.keys, self.q_packed, self.weights);
+            inner(self.values, self.dy_packed, self.slopes);
+            for start in (start..=last).step_by(LANES) {
+                self.differentiate_scores(problem, start);
+            }
+        }
+    }
+
+    /// Turns the scores of a vector of queries into weights, and the gradients of these into slopes.
+    #[inline(always)]
+    fn differentiate_scores(&mut self, problem: &Problem<'_>, start: usize) {
+        let (place, block) = (self.place(problem, start), self.block);
         let (weights, slopes) = (&mut self.weights[start..], &mut self.slopes[start..]);
-        let (q, dy) = (
-            &self.q_packed[start * dim..],
-            &self.dy_packed[start * dim..],
-        );
-        scores(
-            problem,
-            place,
-            rows(self.keys),
-            q,
-            weights,
-            block,
-            self.spare,
-        );
-        inner(
-            rows(self.values),
-            place.keys,
-            dy,
-            [place.live, dim],
-            slopes,
-            block,
-        );
+        bias(problem, place, weights, block, self.spare);
         let (lse, delta) = (load(self.lse, start), load(self.delta, start));
         let mask = problem.mask(place);
         for index in 0..place.keys {
@@ -261,6 +257,5 @@ impl Tile<'_> {
             store(weights, index * block, weight);
             store(slopes, index * block, slope);
         }
-        place
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::scratch::scratch_len;
 use crate::testing::{assert_same, assert_same_for_any_threads, random, tensor};
 use burn::tensor::{Device, TensorData};
 
@@ -350,7 +351,7 @@ fn scratch_memory_does_not_grow_with_the_length() {
             pool.install(|| {
                 let [q, k, v] = inputs([1, len, len, 8, 8, 8]);
                 ours(&q, &k, &v, None, &CAUSAL).sum().backward();
-                tile::scratch_len()
+                scratch_len()
             })
         })
         .join()

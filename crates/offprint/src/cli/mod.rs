@@ -88,6 +88,7 @@ fn grammar() -> clap::Command {
 pub fn run() -> Result<()> {
     let matches = grammar().get_matches();
     if let Some(("use", matches)) = matches.subcommand() {
+        pool(0)?;
         return use_on_files::run(matches);
     }
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
@@ -107,6 +108,16 @@ pub fn run() -> Result<()> {
         Verb::Completions(args) => completions::completions(&args),
         Verb::Trial(args) => trial::trial(args),
     }
+}
+
+/// Makes the pool of threads that share the work of kernels, once a process and before the first tensor; this thread is
+/// one of them, so that it works on while another is woken. For 0 threads `RAYON_NUM_THREADS` or the cores decide.
+fn pool(threads: usize) -> Result<()> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .use_current_thread()
+        .build_global()
+        .map_err(|e| Error::run(format!("cannot make the pool of threads: {e}")))
 }
 
 /// Where runs are kept.

@@ -1,6 +1,6 @@
 //! `offprint trial`: the body of a worker process.
 
-use super::running;
+use super::{pool, running};
 use clap::Args;
 use offprint_backbones::train::TRIALS;
 use offprint_lab::{
@@ -28,6 +28,7 @@ pub fn trial(args: TrialArgs) -> Result<()> {
         // An interrupt from the keyboard reaches the whole process group; the program that started this one decides.
         ctrlc::set_handler(|| {}).map_err(|e| Error::run(e.to_string()))?;
     }
+    pool(0)?;
     let every = super::launch::checkpoint_interval(args.checkpoint_seconds)?;
     let folder = TrialFolder::new(args.folder);
     work(folder, every, args.attached, |spec| match spec.budget {

@@ -4,7 +4,7 @@ mod counts;
 mod page;
 mod table;
 
-use super::{print, print_json};
+use super::{pool, print, print_json};
 use crate::bench::{names, suite};
 use clap::Args;
 use offprint_lab::{
@@ -80,19 +80,8 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
     if args.instructions {
         return counts::counts(&suites, args.write, args.json);
     }
-    pool(args.threads, false)?;
+    pool(args.threads)?;
     timings(args, &suites)
-}
-
-/// Before the first tensor: the pool of threads is made once a process.
-fn pool(threads: usize, this_thread: bool) -> Result<()> {
-    let mut builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
-    if this_thread {
-        builder = builder.use_current_thread();
-    }
-    builder
-        .build_global()
-        .map_err(|e| Error::run(format!("cannot make {threads} threads: {e}")))
 }
 
 /// What a process does that was started for one bench.
@@ -109,17 +98,17 @@ fn alone(args: &BenchArgs, suites: &[Suite]) -> Option<Result<()>> {
     let run = || -> Result<()> {
         if let Some(name) = &args.memory_of {
             let bench = find(MEMORY_OPTION, name)?;
-            pool(args.threads, false)?;
+            pool(args.threads)?;
             print_json(&alone::memory(&bench))
         } else if let Some(name) = &args.count_of {
             let bench = find(COUNT_OPTION, name)?;
             // All in one thread, so that callgrind sees where the counted part begins and ends.
-            pool(1, true)?;
+            pool(1)?;
             alone::count(&bench);
             Ok(())
         } else if let Some(name) = &args.start_of {
             let bench = find(START_OPTION, name)?;
-            pool(args.threads, false)?;
+            pool(args.threads)?;
             (bench.prepare)(&bench)();
             Ok(())
         } else {

@@ -1,7 +1,21 @@
 //! Rows become columns.
 
-use super::tile::Lines;
 use crate::lanes::{LANES, Lanes, load};
+
+/// Rows of `width` numbers that begin `stride` apart.
+#[derive(Clone, Copy)]
+pub struct Lines<'a> {
+    pub values: &'a [f32],
+    pub stride: usize,
+    pub width: usize,
+}
+
+impl<'a> Lines<'a> {
+    #[inline(always)]
+    pub fn line(self, index: usize) -> &'a [f32] {
+        &self.values[index * self.stride..][..self.width]
+    }
+}
 
 /// Side of the squares that are transposed in registers.
 const SIDE: usize = 8;
