@@ -7,7 +7,7 @@ Needs torch alone. One JSON line a request on standard input, one a reply on sta
 
 A request for time runs its work `reps` times and tells the mean, on inputs and a model that are built and warmed up
 when first asked for and then kept, so that the caller can take turns with it. Where a run takes less than a tenth of a
-second a turn begins with one that is not timed: the caches and the cores were the caller's a moment ago.
+second a turn begins with as many that are not timed: the caches and the cores were the caller's a moment ago.
 
 A request for memory is answered by a fresh copy of this process, so it must come before any for time. `mib` is the
 largest amount of anonymous memory (data, not the code of libraries) that a warmed-up run held at once, less what there
@@ -64,7 +64,8 @@ def answer(request, benches, kept):
         set_up(threads)
         kept.key, kept.work, kept.seconds = key, prepared(benches[name], sizes), 0.0
     if kept.seconds < LONG:
-        kept.work()
+        for _ in range(reps):
+            kept.work()
     start = time.perf_counter()
     for _ in range(reps):
         kept.work()

@@ -109,7 +109,7 @@ fn turns(bench: &Bench, peer: &mut Option<Peer>, options: &Options<'_>) -> Resul
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..options.repeats {
         if once < LONG {
-            work();
+            seconds(&mut work, reps);
         }
         ours.push(seconds(&mut work, reps));
         if let Some(peer) = peer {
