@@ -187,21 +187,36 @@ impl GaussianRandomField {
         check_length("normal", normal.len(), count.max(1) * points)?;
         crate::error::check_finite("normal", normal)?;
         let mut values = vec![0.0; normal.len()];
-        let runs = values.par_chunks_mut(RUN * points);
-        runs.zip(normal.par_chunks(RUN * points))
-            .for_each(|(values, normal)| {
-                // Rows of numbers are the columns of a matrix in faer's order.
-                let count = normal.len() / points;
-                matmul(
-                    MatMut::from_column_major_slice_mut(values, points, count),
-                    Accum::Replace,
-                    self.factor.as_ref(),
-                    MatRef::from_column_major_slice(normal, points, count),
-                    1.0,
-                    Par::Seq,
-                );
-            });
+        let size = RUN * points;
+        let runs = values.par_chunks_mut(size).zip(normal.par_chunks(size));
+        runs.for_each(|(values, normal)| {
+            if normal.len() == size {
+                return self.multiply(normal, values);
+            }
+            // A last run of fewer functions is filled up with zeros, so that no function's rounding depends on how many
+            // are drawn with it.
+            let (mut whole, mut found) = (normal.to_vec(), vec![0.0; size]);
+            whole.resize(size, 0.0);
+            self.multiply(&whole, &mut found);
+            values.copy_from_slice(&found[..values.len()]);
+        });
         Functions::new(points, values)
+    }
+}
+
+impl GaussianRandomField {
+    /// `L z` for [`RUN`] functions.
+    fn multiply(&self, normal: &[f64], values: &mut [f64]) {
+        let points = self.grid.len();
+        // Rows of numbers are the columns of a matrix in faer's order.
+        matmul(
+            MatMut::from_column_major_slice_mut(values, points, RUN),
+            Accum::Replace,
+            self.factor.as_ref(),
+            MatRef::from_column_major_slice(normal, points, RUN),
+            1.0,
+            Par::Seq,
+        );
     }
 }
 

@@ -50,10 +50,7 @@ pub(super) fn dynamic_system(case: &Case) -> Result<Outputs> {
 type Solved = offprint_operators::Result<Vec<f64>>;
 
 /// Values of each function at the points (x, t) of a case.
-fn at_points(
-    case: &Case,
-    solve: impl Fn(&[f64], &[(f64, f64)]) -> Solved,
-) -> Result<Outputs> {
+fn at_points(case: &Case, solve: impl Fn(&[f64], &[(f64, f64)]) -> Solved) -> Result<Outputs> {
     let (x, t) = (&case.array("in.x")?.values, &case.array("in.t")?.values);
     let points: Vec<_> = x.iter().copied().zip(t.iter().copied()).collect();
     let functions = coefficients(case)?;

@@ -3,7 +3,7 @@
 use super::{
     DeepONetSettings,
     model::{Batch, Model, Net},
-    task::{Data, Part, Task},
+    task::{Data, Drawn, Part, Task},
 };
 use burn::{
     module::Module,
@@ -58,6 +58,7 @@ pub fn run(trial: &mut Trial<DeepONetSettings>, fits: &[Fit]) -> Result<Vec<Scor
         Some(checkpoint) => checkpoint.value("finished")?,
         None => Vec::new(),
     };
+    let mut kept: Option<(&Task, Drawn)> = None;
     while finished.len() < fits.len() {
         let number = finished.len();
         let before = fits[..number].iter().map(|fit| fit.steps as u64).sum();
@@ -66,7 +67,12 @@ pub fn run(trial: &mut Trial<DeepONetSettings>, fits: &[Fit]) -> Result<Vec<Scor
             before,
             total,
         };
-        let data = fits[number].task.draw(&device)?;
+        let task = &fits[number].task;
+        let drawn = match kept.take() {
+            Some((before, drawn)) if task.shares(before) => kept.insert((before, drawn)),
+            _ => kept.insert((task, task.draw()?)),
+        };
+        let data = task.data(&drawn.1, &device)?;
         let model = train(
             trial,
             &fits[number],

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use offprint_lab::{Error, Result};
 use offprint_operators::{
     solvers::{DiffusionReactionConfig, DynamicSystem},
-    spaces::{Domain, FunctionSpace, Functions, GaussianRandomFieldConfig},
+    spaces::{Domain, FunctionSpace, Functions, GaussianRandomField, GaussianRandomFieldConfig},
 };
 use rand_chacha::{
     ChaCha8Rng,
@@ -67,7 +67,7 @@ pub const TIMES: usize = 100;
 const CELLS: usize = 100;
 
 /// Data to be made.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Task {
     pub system: System,
     pub length_scale: f64,
@@ -99,6 +99,12 @@ pub struct Data {
     pub test: Part,
 }
 
+/// Functions of the three parts, before they are read at sensors.
+pub struct Drawn {
+    field: GaussianRandomField,
+    parts: [(Functions, Vec<Answers>); 3],
+}
+
 /// One function's points and answers.
 struct Answers {
     index: Vec<i64>,
@@ -128,11 +134,22 @@ impl Task {
         }
     }
 
-    /// Draws functions and answers.
+    /// Whether functions drawn for another task serve this one: nothing differs but the number of training functions,
+    /// of which there are enough, and of sensors.
+    pub fn shares(&self, other: &Self) -> bool {
+        let same = Self {
+            functions: self.functions,
+            sensors: self.sensors,
+            ..other.clone()
+        };
+        same == *self && other.functions >= self.functions
+    }
+
+    /// Draws functions and their answers.
     ///
     /// # Errors
     /// A field that cannot be drawn from, or a solver that fails.
-    pub fn draw(&self, device: &Device) -> Result<Data> {
+    pub fn draw(&self) -> Result<Drawn> {
         let domain = match self.system.dynamic() {
             true => Domain::new(self.horizon).map_err(explain)?,
             false => Domain::unit(),
@@ -142,21 +159,23 @@ impl Task {
             ..GaussianRandomFieldConfig::new(self.length_scale)
         };
         let field = field.init().map_err(explain)?;
-        let part = |count, stream| self.part(&field, count, stream, device);
-        Ok(Data {
-            train: part(self.functions, 0)?,
-            validation: part(self.held_out, 1)?,
-            test: part(5 * self.held_out, 2)?,
+        let part = |count, stream| self.drawn(&field, count, stream);
+        Ok(Drawn {
+            parts: [
+                part(self.functions, 0)?,
+                part(self.held_out, 1)?,
+                part(5 * self.held_out, 2)?,
+            ],
+            field,
         })
     }
 
-    fn part(
+    fn drawn(
         &self,
         space: &dyn FunctionSpace,
         count: usize,
         stream: u64,
-        device: &Device,
-    ) -> Result<Part> {
+    ) -> Result<(Functions, Vec<Answers>)> {
         // Some more, in place of those whose solution grows without bound.
         let seed = self.seed.wrapping_mul(4).wrapping_add(stream);
         let drawn = space.draw(count + count / 50 + 2, seed);
@@ -172,8 +191,36 @@ impl Task {
                 functions.len()
             )));
         }
-        let features = space.features();
-        let functions = Functions::new(features, functions.concat()).map_err(explain)?;
+        let functions = Functions::new(space.features(), functions.concat());
+        Ok((functions.map_err(explain)?, answers))
+    }
+
+    /// The functions at this task's sensors, as many as it trains on, with points and answers.
+    ///
+    /// # Errors
+    /// None for functions that [`draw`](Self::draw) gave.
+    pub fn data(&self, drawn: &Drawn, device: &Device) -> Result<Data> {
+        let [train, validation, test] = &drawn.parts;
+        let part = |part: &(Functions, Vec<Answers>), count: usize| {
+            self.part(&drawn.field, part, count, device)
+        };
+        Ok(Data {
+            train: part(train, self.functions)?,
+            validation: part(validation, self.held_out)?,
+            test: part(test, 5 * self.held_out)?,
+        })
+    }
+
+    fn part(
+        &self,
+        space: &dyn FunctionSpace,
+        (functions, answers): &(Functions, Vec<Answers>),
+        count: usize,
+        device: &Device,
+    ) -> Result<Part> {
+        let answers = &answers[..count];
+        let values = functions.values()[..count * space.features()].to_vec();
+        let functions = Functions::new(space.features(), values).map_err(explain)?;
         let u = space
             .evaluate(&functions, &space.domain().grid(self.sensors))
             .map_err(explain)?;
@@ -182,10 +229,8 @@ impl Task {
         let all = |of: fn(&Answers) -> &Vec<f32>| -> Vec<f32> {
             answers.iter().flat_map(|a| of(a).iter().copied()).collect()
         };
-        let index: Vec<i64> = answers
-            .iter()
-            .flat_map(|a| a.index.iter().copied())
-            .collect();
+        let index = answers.iter().flat_map(|a| a.index.iter().copied());
+        let index: Vec<i64> = index.collect();
         Ok(Part {
             u: Tensor::from_data(TensorData::new(u, [count, self.sensors]), device),
             y: Tensor::from_data(TensorData::new(all(|a| &a.y), [count, each, query]), device),
