@@ -18,7 +18,9 @@ mod lenet;
 mod mlp;
 mod output;
 mod positions;
+mod residual_mlp;
 mod resnet;
+mod seq2seq;
 #[cfg(test)]
 mod testing;
 pub mod train;
@@ -42,6 +44,8 @@ pub use lenet::{Lenet, LenetConfig, Pool};
 pub use mlp::{Mlp, MlpConfig};
 pub use output::Output;
 pub use positions::{Positions, TokenEmbedding};
+pub use residual_mlp::{ResidualMlp, ResidualMlpConfig};
 pub use resnet::{Block, Resnet, ResnetConfig, Shortcut, Stem};
+pub use seq2seq::{Seq2Seq, Seq2SeqConfig};
 pub use unet::{Double, Rise, Unet, UnetConfig};
 pub use vit::{Vit, VitConfig};

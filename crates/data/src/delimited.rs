@@ -42,6 +42,22 @@ pub(crate) fn records(
     }
 }
 
+/// The delimiter that occurs most in the first line, outside quotes; the comma if none occurs.
+pub(crate) fn sniff(content: &str) -> u8 {
+    let line = content.trim_start().lines().next().unwrap_or_default();
+    let mut quoted = false;
+    let mut counts = [(b',', 0), (b'\t', 0), (b';', 0), (b'|', 0)];
+    for byte in line.bytes() {
+        quoted ^= byte == b'"';
+        for (delimiter, count) in &mut counts {
+            *count += usize::from(byte == *delimiter && !quoted);
+        }
+    }
+    // `max_by_key` keeps the last of equals, and the comma is to win a tie.
+    let most = counts.iter().rev().max_by_key(|(_, count)| *count);
+    most.map_or(b',', |(delimiter, _)| *delimiter)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,8 @@
 //! Everything here is plain vectors; nothing depends on a tensor library.
 //!
 //! - Inside: [`mnist`], [`opencv_digits`], [`sklearn_digits`], [`letters`], [`tables`], [`text`]; [`sets`] lists them.
-//! - From files: [`idx`] (MNIST and relatives), [`cifar`], [`movielens`], [`table`] (CSV, TSV), [`text`]. Each has a pure
+//! - From files: [`idx`] (MNIST and relatives), [`cifar`], [`movielens`], [`table`] (CSV, TSV), [`arrays`] (`.npy`,
+//!   `.npz`, CSV of numbers), [`text`]. Each has a pure
 //!   `parse` over bytes that neither panics nor trusts a header, and a function that reads a file or searches a folder.
 //! - Made from these: [`multi_mnist`] (two digits, two tasks), [`recommend`] (watch and rating, two tasks).
 //! - For training: [`Split`] (one fixed rule, no seed), [`batches`] (by seed and epoch), [`table::Standardizer`].
@@ -21,6 +22,7 @@
 //! # Ok::<(), offprint_data::DataError>(())
 //! ```
 
+pub mod arrays;
 mod batches;
 mod catalogue;
 pub mod cifar;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use offprint_data::table::TableOptions;
-use offprint_data::{cifar, idx, movielens, recommend, table, text};
+use offprint_data::{arrays, cifar, idx, movielens, recommend, table, text};
 use proptest::prelude::*;
 
 /// A reader as its fuzz target calls it.
@@ -16,7 +16,8 @@ fn done<T>(result: Result<T, offprint_data::DataError>) -> Result<(), String> {
     })
 }
 
-const READERS: [(&str, Reader); 5] = [
+const READERS: [(&str, Reader); 6] = [
+    ("arrays", |bytes| done(arrays::parse(bytes, None))),
     ("idx", |bytes| done(idx::parse(bytes))),
     ("cifar", |bytes| done(cifar::parse(bytes))),
     ("movielens", |bytes| done(movielens::parse(bytes))),
@@ -102,7 +103,7 @@ proptest! {
 
     #[test]
     fn no_reader_panics_behind_a_good_beginning(rest in prop::collection::vec(any::<u8>(), 0..60)) {
-        for beginning in [&b"\0\0\x08"[..], b"\x1f\x8b\x08\0", b"a,b\n1,2\n", b"userId,movieId,rating\n", b"1\t2\t3\t4\n", b"1::2::"] {
+        for beginning in [&b"\0\0\x08"[..], b"\x1f\x8b\x08\0", b"a,b\n1,2\n", b"userId,movieId,rating\n", b"1\t2\t3\t4\n", b"1::2::", b"\x93NUMPY\x01\x00", b"PK\x03\x04"] {
             all_readers(&[beginning, &rest].concat());
         }
     }

@@ -23,4 +23,5 @@ pub use offprint_experts as experts;
 pub use offprint_kernels as kernels;
 pub use offprint_lab as lab;
 pub use offprint_layers as layers;
+pub use offprint_operators as operators;
 pub use offprint_papers as papers;

@@ -6,7 +6,7 @@ use std::path::Path;
 use csv::StringRecord;
 
 use super::{Column, Table, Values};
-use crate::delimited::records;
+use crate::delimited::{records, sniff};
 use crate::error::{DataError, Fault, shortened};
 use crate::{file, text};
 
@@ -103,22 +103,6 @@ pub fn read(path: &Path, options: &TableOptions) -> Result<Table, DataError> {
         ..options.clone()
     };
     file::read(path, |bytes| parse(bytes, &options))
-}
-
-/// The delimiter that occurs most in the first line, outside quotes; the comma if none occurs.
-fn sniff(content: &str) -> u8 {
-    let line = content.trim_start().lines().next().unwrap_or_default();
-    let mut quoted = false;
-    let mut counts = [(b',', 0), (b'\t', 0), (b';', 0), (b'|', 0)];
-    for byte in line.bytes() {
-        quoted ^= byte == b'"';
-        for (delimiter, count) in &mut counts {
-            *count += usize::from(byte == *delimiter && !quoted);
-        }
-    }
-    // `max_by_key` keeps the last of equals, and the comma is to win a tie.
-    let most = counts.iter().rev().max_by_key(|(_, count)| *count);
-    most.map_or(b',', |(delimiter, _)| *delimiter)
 }
 
 fn header(record: &StringRecord) -> Result<Vec<String>, DataError> {

@@ -3,14 +3,14 @@
 //! Everything is computed from the record alone, so that every form says the same.
 
 mod braille;
-mod chart;
+pub mod chart;
 mod curves;
 mod figures;
 mod forest;
 mod html;
 mod markdown;
 mod summary;
-mod svg;
+pub mod svg;
 mod terminal;
 
 #[cfg(test)]

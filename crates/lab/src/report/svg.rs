@@ -76,6 +76,19 @@ impl Svg {
         ));
     }
 
+    /// A rectangle of one color, red, green and blue.
+    pub fn cell(&mut self, corner: (f64, f64), size: (f64, f64), [red, green, blue]: [u8; 3]) {
+        let (x, y, width, height) = (
+            Short(corner.0),
+            Short(corner.1),
+            Short(size.0),
+            Short(size.1),
+        );
+        self.push(format_args!(
+            r##"<rect x="{x}" y="{y}" width="{width}" height="{height}" fill="#{red:02x}{green:02x}{blue:02x}"/>"##
+        ));
+    }
+
     pub fn circle(&mut self, center: (f64, f64), radius: f64, class: &str) {
         let (x, y, r) = (Short(center.0), Short(center.1), Short(radius));
         self.push(format_args!(
@@ -264,7 +277,8 @@ pub fn line_chart(chart: &Chart, width: f64, height: f64) -> Option<Svg> {
     Some(svg)
 }
 
-fn axes(svg: &mut Svg, frame: &Frame, across: &str, corner: (f64, f64), size: (f64, f64)) {
+/// Grid lines, axes and ticks of a frame that fills a rectangle; `across` names the horizontal axis.
+pub fn axes(svg: &mut Svg, frame: &Frame, across: &str, corner: (f64, f64), size: (f64, f64)) {
     let (left, top) = corner;
     let floor = top + size.1;
     for (value, text) in ticks(frame.bottom, frame.top, (size.1 / 45.0) as usize) {

@@ -15,7 +15,7 @@ pub(super) const PAPERS: &[Paper] = &[
                   the output is wanted, and the prediction is the inner product of their outputs. \
                   Compared with fully connected, residual and recurrent networks on ODEs and PDEs, \
                   with error studied as a function of sensors and training set size.",
-        work: None,
+        work: Some(&crate::deeponet::WORK),
     },
     Paper {
         slug: "mgno",

@@ -1,0 +1,255 @@
+//! A function from its values at ascending points: linear, or the cubic spline without a knot at the second and the last
+//! but one point ("not a knot"), as SciPy's `CubicSpline` and `interp1d(kind="cubic")` compute it.
+
+use crate::error::{Result, check, check_ascending, check_finite, check_inside, check_length};
+
+/// What is between the points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Straight lines; error `O(h²)` for smooth functions. At least 2 points.
+    Linear,
+    /// A cubic spline, twice differentiable; error `O(h⁴)`. At least 4 points.
+    Cubic,
+}
+
+impl Method {
+    /// Fewest points it needs.
+    pub fn least(self) -> usize {
+        match self {
+            Method::Linear => 2,
+            Method::Cubic => 4,
+        }
+    }
+}
+
+/// A function known at ascending points.
+///
+/// ```
+/// use offprint_operators::spaces::{Interpolation, Method};
+/// # fn main() -> Result<(), offprint_operators::OperatorsError> {
+/// let x = [0.0, 1.0, 3.0, 4.0, 6.0];
+/// let cubes = x.map(|x: f64| x.powi(3));
+/// let u = Interpolation::new(&x, &cubes, Method::Cubic)?;
+/// assert!((u.at(2.0)? - 8.0).abs() < 1e-12); // a cubic is its own spline
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Interpolation {
+    points: Vec<f64>,
+    values: Vec<f64>,
+    /// First derivatives at the points; empty for straight lines.
+    slopes: Vec<f64>,
+    /// `1/h` where the points are equidistant, so that no search is needed.
+    per_step: Option<f64>,
+}
+
+impl Interpolation {
+    /// The interpolation of `values` at `points`.
+    ///
+    /// # Errors
+    /// If the points do not ascend, are too few, not as many as the values, or anything is not finite.
+    pub fn new(points: &[f64], values: &[f64], method: Method) -> Result<Self> {
+        check_ascending("point", points)?;
+        check_length("values", values.len(), points.len())?;
+        check_finite("value", values)?;
+        let least = format!("at least {}", method.least());
+        check(
+            points.len() >= method.least(),
+            "number of points",
+            points.len(),
+            least,
+        )?;
+        Ok(Self::of_checked(points.to_vec(), values.to_vec(), method))
+    }
+
+    pub(super) fn of_checked(points: Vec<f64>, values: Vec<f64>, method: Method) -> Self {
+        let slopes = match method {
+            Method::Linear => Vec::new(),
+            Method::Cubic => slopes(&points, &values),
+        };
+        let last = points.len() - 1;
+        let step = (points[last] - points[0]) / last as f64;
+        let near = |(i, x): (usize, &f64)| (x - points[0] - i as f64 * step).abs() < 1e-9 * step;
+        let per_step = points.iter().enumerate().all(near).then(|| step.recip());
+        Self {
+            points,
+            values,
+            slopes,
+            per_step,
+        }
+    }
+
+    /// The value at a point.
+    ///
+    /// # Errors
+    /// If the point is outside the first and last of the interpolation.
+    pub fn at(&self, x: f64) -> Result<f64> {
+        check_inside(
+            "point",
+            &[x],
+            self.points[0],
+            self.points[self.points.len() - 1],
+        )?;
+        Ok(self.value(x))
+    }
+
+    /// The value at a point within the first and last, or the outermost piece's polynomial beyond them.
+    pub fn value(&self, x: f64) -> f64 {
+        let (i, h) = self.piece(x);
+        let t = (x - self.points[i]) / h;
+        let (a, b) = (self.values[i], self.values[i + 1]);
+        if self.slopes.is_empty() {
+            return a + t * (b - a);
+        }
+        let (da, db) = (self.slopes[i] * h, self.slopes[i + 1] * h);
+        let (c, d) = (3.0 * (b - a) - 2.0 * da - db, 2.0 * (a - b) + da + db);
+        a + t * (da + t * (c + t * d))
+    }
+
+    /// The first derivative, in the same way.
+    pub fn slope(&self, x: f64) -> f64 {
+        let (i, h) = self.piece(x);
+        let t = (x - self.points[i]) / h;
+        let (a, b) = (self.values[i], self.values[i + 1]);
+        if self.slopes.is_empty() {
+            return (b - a) / h;
+        }
+        let (da, db) = (self.slopes[i] * h, self.slopes[i + 1] * h);
+        let (c, d) = (3.0 * (b - a) - 2.0 * da - db, 2.0 * (a - b) + da + db);
+        (da + t * (2.0 * c + t * 3.0 * d)) / h
+    }
+
+    /// The piece that a point is in, and its length.
+    fn piece(&self, x: f64) -> (usize, f64) {
+        let last = self.points.len() - 2;
+        let i = match self.per_step {
+            Some(per_step) => {
+                // A cast of a negative number or NaN is 0. Rounding may miss by one piece, whose polynomial continues.
+                (((x - self.points[0]) * per_step) as usize).min(last)
+            }
+            None => self
+                .points
+                .partition_point(|&p| p <= x)
+                .saturating_sub(1)
+                .min(last),
+        };
+        (i, self.points[i + 1] - self.points[i])
+    }
+}
+
+/// Slopes of the not-a-knot spline: two continuous derivatives at every inner point, a continuous third at the second and
+/// at the last but one (de Boor, A Practical Guide to Splines, chapter IV).
+fn slopes(x: &[f64], y: &[f64]) -> Vec<f64> {
+    let n = x.len();
+    let h: Vec<f64> = x.windows(2).map(|x| x[1] - x[0]).collect();
+    let chord: Vec<f64> = y
+        .windows(2)
+        .zip(&h)
+        .map(|(y, h)| (y[1] - y[0]) / h)
+        .collect();
+    let (mut below, mut on, mut above, mut right) =
+        (vec![0.0; n], vec![0.0; n], vec![0.0; n], vec![0.0; n]);
+    let ends = h[0] + h[1];
+    (on[0], above[0]) = (h[1], ends);
+    right[0] = ((h[0] + 2.0 * ends) * h[1] * chord[0] + h[0] * h[0] * chord[1]) / ends;
+    for i in 1..n - 1 {
+        below[i] = h[i];
+        on[i] = 2.0 * (h[i - 1] + h[i]);
+        above[i] = h[i - 1];
+        right[i] = 3.0 * (h[i] * chord[i - 1] + h[i - 1] * chord[i]);
+    }
+    let (a, b) = (h[n - 3], h[n - 2]);
+    (below[n - 1], on[n - 1]) = (a + b, a);
+    right[n - 1] = (b * b * chord[n - 3] + (2.0 * (a + b) + b) * a * chord[n - 2]) / (a + b);
+    // The system is tridiagonal. Its first and last row are not dominant, but elimination meets no small pivot.
+    for i in 1..n {
+        let factor = below[i] / on[i - 1];
+        on[i] -= factor * above[i - 1];
+        right[i] -= factor * right[i - 1];
+    }
+    right[n - 1] /= on[n - 1];
+    for i in (0..n - 1).rev() {
+        right[i] = (right[i] - above[i] * right[i + 1]) / on[i];
+    }
+    right
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The largest error of a method on `count` points for a sine.
+    fn error(method: Method, count: usize) -> f64 {
+        let points: Vec<f64> = (0..count).map(|i| i as f64 / (count - 1) as f64).collect();
+        let values: Vec<f64> = points.iter().map(|x| (5.0 * x).sin()).collect();
+        let u = Interpolation::new(&points, &values, method).unwrap();
+        let between = (0..1000).map(|i| f64::from(i) / 999.0);
+        between
+            .map(|x| (u.value(x) - (5.0 * x).sin()).abs())
+            .fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn orders_are_two_and_four() {
+        for (method, order) in [(Method::Linear, 2.0), (Method::Cubic, 4.0)] {
+            let seen = (error(method, 41) / error(method, 81)).log2();
+            assert!((seen - order).abs() < 0.3, "{method:?}: {seen}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_interpolated() {
+        let say = |points: &[f64], values: &[f64], method| {
+            Interpolation::new(points, values, method)
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(
+            say(&[0.0, 1.0, 1.0, 2.0], &[0.0; 4], Method::Linear),
+            "point[2] = 1 follows 1, but they must ascend without a repetition"
+        );
+        assert_eq!(
+            say(&[0.0, 1.0, 2.0], &[0.0; 3], Method::Cubic),
+            "number of points = 3, but it must be at least 4"
+        );
+        assert_eq!(
+            say(&[0.0, 1.0], &[0.0; 3], Method::Linear),
+            "values has 3 numbers, but 2 are expected"
+        );
+        assert!(say(&[0.0, 1.0], &[0.0, f64::NAN], Method::Linear).starts_with("value[1] = NaN"));
+        let u = Interpolation::new(&[0.0, 2.0], &[0.0, 4.0], Method::Linear).unwrap();
+        assert_eq!(u.at(1.0).unwrap(), 2.0);
+        assert_eq!(
+            u.at(2.5).unwrap_err().to_string(),
+            "point[0] = 2.5, but the domain is 0 to 2"
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
+
+        /// Whatever the points, values are met and cubics are reproduced, slope and all.
+        #[test]
+        fn cubics_are_their_own_splines(
+            steps in prop::collection::vec(0.05..1.0f64, 3..12),
+            c in prop::array::uniform4(-1.0..1.0f64),
+        ) {
+            let mut points = vec![0.0];
+            for step in &steps {
+                points.push(points[points.len() - 1] + step);
+            }
+            let cubic = |x: f64| c[0] + x * (c[1] + x * (c[2] + x * c[3]));
+            let slope = |x: f64| c[1] + x * (2.0 * c[2] + x * 3.0 * c[3]);
+            let values: Vec<f64> = points.iter().map(|&x| cubic(x)).collect();
+            let u = Interpolation::new(&points, &values, Method::Cubic).unwrap();
+            let end = points[points.len() - 1];
+            for i in 0..=20 {
+                let x = end * f64::from(i) / 20.0;
+                prop_assert!((u.value(x) - cubic(x)).abs() < 1e-7 * (1.0 + end.powi(3)));
+                prop_assert!((u.slope(x) - slope(x)).abs() < 1e-6 * (1.0 + end.powi(3)));
+            }
+        }
+    }
+}

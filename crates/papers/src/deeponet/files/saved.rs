@@ -1,0 +1,221 @@
+//! A trained model as a folder: `model.safetensors` and `config.json`.
+
+use super::arrays::Matrix;
+use burn::{
+    store::{ModuleSnapshot as _, SafetensorsStore},
+    tensor::{Device, Tensor, TensorData},
+};
+use offprint_lab::{Error, Result, store::write_atomic};
+use offprint_operators::{DeepONet, DeepONetConfig, check_ascending};
+use serde::{Deserialize, Serialize};
+use std::{fs, path::Path};
+
+/// Everything beside the parameters.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub model: DeepONetConfig,
+    /// Of all sensor values together, so that a function keeps its shape.
+    pub functions: Scale,
+    /// Of each coordinate of a point.
+    pub points: Vec<Scale>,
+    pub values: Scale,
+    /// Where the sensors are, if the user said so.
+    pub sensors: Option<Vec<f64>>,
+}
+
+/// Numbers that are brought to mean 0 and deviation 1, and the range they were in.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scale {
+    pub mean: f64,
+    pub deviation: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+impl Scale {
+    /// The scale of some numbers.
+    pub fn of(values: impl Iterator<Item = f64> + Clone) -> Self {
+        let count = values.clone().count() as f64;
+        let mean = values.clone().sum::<f64>() / count;
+        let variance = values.clone().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
+        let deviation = variance.sqrt();
+        Self {
+            mean,
+            // Numbers that are all the same are only moved.
+            deviation: if deviation > 0.0 { deviation } else { 1.0 },
+            low: values.clone().fold(f64::INFINITY, f64::min),
+            high: values.fold(f64::NEG_INFINITY, f64::max),
+        }
+    }
+
+    pub fn apply(&self, value: f64) -> f32 {
+        ((value - self.mean) / self.deviation) as f32
+    }
+
+    pub fn undo(&self, value: f32) -> f64 {
+        f64::from(value) * self.deviation + self.mean
+    }
+
+    fn check(&self) -> std::result::Result<(), String> {
+        let finite = [self.mean, self.deviation, self.low, self.high];
+        match finite.iter().all(|x| x.is_finite()) && self.deviation > 0.0 {
+            true => Ok(()),
+            false => Err(format!("a scale is {self:?}")),
+        }
+    }
+}
+
+impl Config {
+    /// Functions as the network reads them, `[functions, sensors]`.
+    ///
+    /// # Errors
+    /// They have another number of values than the network reads.
+    pub fn functions(&self, functions: &Matrix, device: &Device) -> Result<Tensor<2>> {
+        if functions.columns != self.model.sensors {
+            return Err(Error::input(format!(
+                "{} has {} values a function, but the model reads {} sensors",
+                functions.name, functions.columns, self.model.sensors
+            )));
+        }
+        let values = functions.values.iter().map(|&u| self.functions.apply(u));
+        Ok(tensor(
+            values.collect(),
+            functions.rows,
+            functions.columns,
+            device,
+        ))
+    }
+
+    /// Points as the network reads them, `[points, coordinates]`.
+    ///
+    /// # Errors
+    /// They have another number of coordinates than the network reads.
+    pub fn points(&self, points: &Matrix, device: &Device) -> Result<Tensor<2>> {
+        if points.columns != self.model.query {
+            return Err(Error::input(format!(
+                "{} has {} coordinates a point, but the model reads {}",
+                points.name, points.columns, self.model.query
+            )));
+        }
+        let scales = self.points.iter().cycle();
+        let values = points
+            .values
+            .iter()
+            .zip(scales)
+            .map(|(&y, scale)| scale.apply(y));
+        Ok(tensor(
+            values.collect(),
+            points.rows,
+            points.columns,
+            device,
+        ))
+    }
+
+    /// How many points lie outside the box of those trained on.
+    pub fn outside(&self, points: &Matrix) -> usize {
+        let rows = points.values.chunks_exact(points.columns);
+        let beyond = |row: &&[f64]| {
+            let mut pairs = row.iter().zip(&self.points);
+            pairs.any(|(y, scale)| *y < scale.low || *y > scale.high)
+        };
+        rows.filter(beyond).count()
+    }
+
+    fn check(&self) -> std::result::Result<(), String> {
+        self.model.validate().map_err(|error| error.to_string())?;
+        if self.points.len() != self.model.query {
+            return Err(format!(
+                "it scales {} coordinates, but the model reads {}",
+                self.points.len(),
+                self.model.query
+            ));
+        }
+        for scale in self.points.iter().chain([&self.functions, &self.values]) {
+            scale.check()?;
+        }
+        let Some(sensors) = &self.sensors else {
+            return Ok(());
+        };
+        check_ascending("sensor", sensors).map_err(|error| error.to_string())?;
+        match sensors.len() == self.model.sensors {
+            true => Ok(()),
+            false => Err("it has not a place a sensor".into()),
+        }
+    }
+}
+
+/// Numbers on a device.
+pub fn tensor(values: Vec<f32>, rows: usize, columns: usize, device: &Device) -> Tensor<2> {
+    Tensor::from_data(TensorData::new(values, [rows, columns]), device)
+}
+
+/// Writes a folder, complete or not at all.
+///
+/// # Errors
+/// It is there already and not to be replaced, or cannot be written.
+pub fn save(folder: &Path, model: &DeepONet, config: &Config, overwrite: bool) -> Result<()> {
+    if folder.exists() && !overwrite {
+        return Err(taken(folder));
+    }
+    let mut store = SafetensorsStore::from_bytes(None);
+    let weights = model
+        .save_into(&mut store)
+        .and_then(|()| store.get_bytes())
+        .map_err(|error| Error::run(format!("model.safetensors: {error}")))?;
+    let json = serde_json::to_vec_pretty(config)
+        .map_err(|error| Error::run(format!("config.json: {error}")))?;
+    let new = folder.with_added_extension("tmp");
+    fs::create_dir_all(&new).map_err(|e| Error::io("make the folder", &new, e))?;
+    write_atomic(&new.join("model.safetensors"), &weights)?;
+    write_atomic(&new.join("config.json"), &json)?;
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(|e| Error::io("replace", folder, e))?;
+    }
+    fs::rename(&new, folder).map_err(|e| Error::io("write", folder, e))
+}
+
+/// The error of a folder that is there already.
+pub fn taken(folder: &Path) -> Error {
+    Error::input(format!("{} is there already", folder.display()))
+        .help("choose another --out, or replace it with --overwrite")
+}
+
+/// Reads a folder.
+///
+/// # Errors
+/// A file is missing or damaged, or the two do not fit together.
+pub fn load(folder: &Path) -> Result<(DeepONet, Config)> {
+    let read = |name: &str| {
+        let path = folder.join(name);
+        let bytes = fs::read(&path).map_err(|error| {
+            Error::input(format!("cannot read {}: {error}", path.display()))
+                .help("a model is a folder that offprint use deeponet train wrote")
+        });
+        Ok::<_, Error>((path, bytes?))
+    };
+    let (path, bytes) = read("config.json")?;
+    let bad = |path: &Path, error: &dyn std::fmt::Display| {
+        Error::input(format!("{} is damaged: {error}", path.display()))
+    };
+    let config: Config = serde_json::from_slice(&bytes).map_err(|e| bad(&path, &e))?;
+    config.check().map_err(|e| bad(&path, &e))?;
+    let (path, bytes) = read("model.safetensors")?;
+    // A file that says it holds more than it does would make the network be allocated for nothing.
+    let held = bytes.len() as u64 / 4;
+    if config.model.parameters() > held {
+        return Err(bad(&path, &"it is too short for config.json"));
+    }
+    let mut model = config
+        .model
+        .init(&Device::default())
+        .map_err(|e| bad(&path, &e))?;
+    let mut store = SafetensorsStore::from_bytes(Some(bytes));
+    let applied = model.load_from(&mut store).map_err(|e| bad(&path, &e))?;
+    if !applied.unused.is_empty() {
+        let unknown = format!("unknown tensors {}", applied.unused.join(", "));
+        return Err(bad(&path, &unknown));
+    }
+    Ok((model, config))
+}
