@@ -3,12 +3,12 @@
 mod backward;
 mod bias;
 mod forward;
-mod layout;
+pub(crate) mod layout;
 mod scores;
 mod single;
 mod slopes;
-mod tile;
-mod transpose;
+pub(crate) mod tile;
+pub(crate) mod transpose;
 
 use crate::dropout::{Dropout, dropout};
 use crate::memory::Buffer;

@@ -16,6 +16,8 @@ mod error;
 mod feed_forward;
 mod init;
 mod linear;
+mod linear_attention;
+mod mamba;
 mod norm;
 mod quantizer;
 #[cfg(test)]
@@ -34,6 +36,11 @@ pub use error::{LayersError, Result};
 pub use feed_forward::{FeedForward, FeedForwardConfig, GatedFeedForward};
 pub use init::Init;
 pub use linear::{Linear, LinearConfig};
+pub use linear_attention::{
+    FeatureMap, GatedLinearAttention, GatedLinearAttentionConfig, Heads, HeadsConfig,
+    LinearAttention, LinearAttentionConfig, LinearAttentionState, Retention, RetentionConfig,
+};
+pub use mamba::{Mamba, MambaConfig, MambaState};
 pub use norm::{BatchNorm, LayerNorm, NoNorm, Norm, NormConfig, NormKind, RmsNorm};
 pub use offprint_kernels::{Activation, activate};
 pub use quantizer::Quantizer;

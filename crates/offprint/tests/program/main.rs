@@ -2,6 +2,7 @@
 
 mod bench;
 mod catalogue;
+mod gla;
 mod kills;
 mod run;
 mod train;
