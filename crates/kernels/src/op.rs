@@ -340,7 +340,6 @@ trait KernelBackend: Backend {
         e: FloatTensor<Self>,
         kernel: AnyKernel,
     ) -> FloatTensor<Self>;
-    #[expect(clippy::too_many_arguments, reason = "one a tensor")]
     fn senary(
         a: FloatTensor<Self>,
         b: FloatTensor<Self>,

@@ -73,6 +73,11 @@ pub fn selective_scan_with_state(
     }
     let [batch, len, channels] = u.dims();
     let (outputs, n) = (batch * len * channels, scan.n);
+    if outputs == 0 {
+        let zeros = || Tensor::zeros([batch, channels, n], &u.device());
+        let state = state.unwrap_or_else(zeros);
+        return (u, state);
+    }
     // Only one output can be recorded: the state lies behind the result in one array.
     let both: Tensor<1> = match state {
         None => quinary(scan, (u, delta, a), (b, c)),

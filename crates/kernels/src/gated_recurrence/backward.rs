@@ -173,10 +173,11 @@ impl Recurrence {
                             (to.v)(position).copy_from_slice(dv);
                             if let Some(out) = (to.decay)(position) {
                                 let (q, k) = (head.q.row(position), head.k.row(position));
-                                for c in 0..sizes.keys {
-                                    slopes.decay[c] += q[c] * dq[c] - k[c] * dk[c];
-                                    out[c] = slopes.decay[c];
+                                let sums = &mut slopes.decay[..sizes.keys];
+                                for (c, sum) in sums.iter_mut().enumerate() {
+                                    *sum += q[c] * dq[c] - k[c] * dk[c];
                                 }
+                                out.copy_from_slice(sums);
                             }
                         }
                         scale_rows(d_state, chunk.last(), values);

@@ -68,7 +68,7 @@ pub fn parallel(sequence: Sequence) -> Result<Tensor<4>, Overflow> {
     let device = q.device();
     let sums = channels(decay, [batch, len, heads, keys], &q).cumsum(1);
     let sum = sums.clone().min().into_scalar::<f32>();
-    if !(sum >= LIMIT) {
+    if sum < LIMIT || sum.is_nan() {
         return Err(Overflow { sum });
     }
     let by_head = |x: Tensor<4>| x.permute([0, 2, 1, 3]);

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 /// The logarithm of the factor by which a state shrinks at each position; at most 0.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one a call, moved once")]
 pub enum Decay {
     /// It does not: ungated linear attention.
     None,

@@ -157,6 +157,10 @@ fn run(sequence: Sequence, chunk: usize, keep: bool) -> (Tensor<4>, Option<Tenso
         decay,
         state,
     } = sequence;
+    if keep && sizes.outputs() == 0 {
+        let zeros = || Tensor::zeros(sizes.state(), &q.device());
+        return (v, Some(state.unwrap_or_else(zeros)));
+    }
     let (fixed, given) = match decay {
         Decay::None => (Fixed::none(sizes.heads), None),
         Decay::Heads(decay) => (Fixed::new(decay), None),

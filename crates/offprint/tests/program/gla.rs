@@ -177,7 +177,7 @@ fn trains_generates_and_keeps_states() {
         "--context",
         "32",
         "--steps",
-        "60",
+        "150",
     ];
     let train = [&["train", text, "--out", "model"], &small[..]].concat();
     let trained = gla(&[&train[..], &["--json"]].concat()).good().json();

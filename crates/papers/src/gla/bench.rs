@@ -256,6 +256,7 @@ fn model(bench: &Bench) -> GptConfig {
             activation: Activation::Silu,
             norm: NormKind::Rms,
             bias: Biases::all(false),
+            deviation: super::study::deviation(width),
             ..BlocksConfig::new(bench.size("layers"), width, bench.size("heads"))
         },
     }

@@ -1,13 +1,12 @@
 //! A trained model as a folder: `model.safetensors` and `config.json`.
 
+use crate::gla::study::deviation;
 use burn::{
     module::Module,
     store::{ModuleSnapshot as _, SafetensorsStore},
     tensor::Device,
 };
-use offprint_backbones::{
-    Biases, BlocksConfig, ChannelMixer, Gpt, GptConfig, Positions, parameters,
-};
+use offprint_backbones::{Biases, BlocksConfig, ChannelMixer, Gpt, GptConfig, Positions};
 use offprint_lab::{Error, Result, store::write_atomic};
 use offprint_layers::{Activation, AnyTokenMixer, NormKind, TokenMixer};
 use serde::{Deserialize, Serialize};
@@ -54,6 +53,7 @@ impl Config {
                 activation: Activation::Silu,
                 norm: NormKind::Rms,
                 bias: Biases::all(false),
+                deviation: deviation(self.width),
                 ..BlocksConfig::new(self.layers, self.width, self.heads)
             },
         }
@@ -188,7 +188,7 @@ fn finite(gpt: &Gpt) -> bool {
     }
     let mut visitor = Finite(true);
     gpt.visit(&mut visitor);
-    visitor.0 && parameters(gpt) > 0
+    visitor.0
 }
 
 /// FNV-1a of 64 bits: enough to tell the weights of two models apart.

@@ -43,12 +43,12 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let text = read(matches, training.context)?;
     let (train, held_out) = text.split_at(text.len() / 10 * 9);
     let device = Device::default().autodiff();
+    let count = parameters(&config.init(&device)?);
     let gpt = fit(&config, &training, train, held_out, &device)?;
     let loss = score(&gpt, held_out, training.context)?;
     let baseline = entropy(train, held_out);
     saved::save(out, &gpt, &config, overwrite)?;
     let [bits, baseline] = [loss, baseline].map(|nats| nats / std::f64::consts::LN_2);
-    let count = parameters(&gpt);
     let document = json!({
         "folder": out,
         "bytes": text.len(),

@@ -8,8 +8,10 @@ mod recall;
 mod settings;
 mod training;
 
+pub use model::deviation;
 pub use settings::GlaSettings;
 
+use burn::module::Module as _;
 use language::{BEYOND, BYTES, Part, Texts};
 use offprint_backbones::parameters;
 use offprint_lab::{
@@ -245,7 +247,8 @@ fn run(trial: &mut Trial<GlaSettings>) -> Result<()> {
         };
         match gpt {
             Some(gpt) => {
-                let device = device.clone().inner();
+                put("parameters", parameters(&gpt) as f64);
+                let (gpt, device) = (gpt.valid(), device.clone().inner());
                 let score = |part, length| texts.score(&gpt, part, length, &device);
                 let loss = score(Part::Test, settings.context)?;
                 let beyond = score(Part::Test, BEYOND * settings.context)?;
@@ -253,7 +256,6 @@ fn run(trial: &mut Trial<GlaSettings>) -> Result<()> {
                 put("perplexity", loss.exp());
                 put("extrapolation", (beyond - loss).exp());
                 put("validation", score(Part::Validation, settings.context)?);
-                put("parameters", parameters(&gpt) as f64);
             }
             // A loss that diverges is a result: the worst one.
             None => {
@@ -279,7 +281,7 @@ fn run(trial: &mut Trial<GlaSettings>) -> Result<()> {
         let batch = |step| recall::batch(task, seed, step * rows..(step + 1) * rows, &device);
         let gpt = train(trial, &of_recall, &scores, checkpoint.take(), batch)?;
         let share = match gpt {
-            Some(gpt) => recall::score(&gpt, task, &device.clone().inner())?,
+            Some(gpt) => recall::score(&gpt.valid(), task, &device.clone().inner())?,
             None => 0.0,
         };
         scores.0.insert("recall".into(), share);

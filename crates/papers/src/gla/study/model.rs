@@ -31,6 +31,11 @@ pub fn positions(mixer: TokenMixer) -> Positions {
     }
 }
 
+/// Standard deviation of initial weights: 0.02 is made for a width of some hundreds.
+pub fn deviation(width: usize) -> f32 {
+    0.5 / (width as f32).sqrt()
+}
+
 /// A model with a token mixer, whose channel mixers make up for the parameters that its token mixers have more or less than
 /// attention.
 ///
@@ -56,6 +61,7 @@ pub fn config(
             activation: Activation::Silu,
             norm: NormKind::Rms,
             bias: Biases::all(false),
+            deviation: deviation(settings.width),
             ..BlocksConfig::new(settings.layers, settings.width, settings.heads)
         },
     };
@@ -63,10 +69,10 @@ pub fn config(
     if mixer == TokenMixer::Attention {
         return Ok(with(mixer, llama));
     }
+    // What has no gradient is not counted.
+    let device = Device::default().autodiff();
     let count = |config: GptConfig| -> Result<usize> {
-        Ok(parameters(
-            &config.init(&Device::default()).map_err(explain)?,
-        ))
+        Ok(parameters(&config.init(&device).map_err(explain)?))
     };
     let wanted = count(with(TokenMixer::Attention, llama))?;
     let without = count(with(mixer, 1))?;
@@ -101,7 +107,7 @@ mod tests {
             let count = |arm: &str| {
                 let mixer = mixer(arm, &settings).unwrap();
                 let config = config(mixer, &settings, 128, 1024).unwrap();
-                parameters(&config.init(&Device::default()).unwrap()) as f64
+                parameters(&config.init(&Device::default().autodiff()).unwrap()) as f64
             };
             let transformer = count("transformer");
             for arm in GlaStudy.arms() {

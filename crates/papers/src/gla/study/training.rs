@@ -3,7 +3,6 @@
 use super::model::explain;
 use super::settings::GlaSettings;
 use burn::{
-    module::Module,
     optim::{GradientsParams, ModuleOptimizer},
     tensor::{Int, Tensor},
 };
@@ -118,7 +117,7 @@ pub fn train(
             trial.checkpoint(checkpoint)?;
         }
     }
-    Ok(Some(gpt.valid()))
+    Ok(Some(gpt))
 }
 
 /// The step size rises in a line, then goes down as half a cosine.
