@@ -3,7 +3,7 @@
 mod backward;
 mod bias;
 mod forward;
-mod layout;
+pub(crate) mod layout;
 mod scores;
 mod single;
 mod slopes;

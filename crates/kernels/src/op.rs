@@ -1,8 +1,8 @@
 //! How a kernel on slices becomes a Burn operation.
 //!
-//! A kernel file implements [`Kernel`] for a small struct of its sizes and calls [`unary`], [`binary`], [`ternary`] or [`quaternary`]. One extension trait serves
-//! all kernels, so a new kernel needs no plumbing of its own. Kernels run on the `flex` backend; a kernel's public
-//! function takes the way of Burn's primitives wherever [`runs_on`] says no.
+//! A kernel file implements [`Kernel`] for a small struct of its sizes and calls [`unary`] to [`senary`]. One extension
+//! trait serves all kernels, so a new kernel needs no plumbing of its own. Kernels run on the `flex` backend; a kernel's
+//! public function takes the way of Burn's primitives wherever [`runs_on`] says no.
 
 use crate::memory::Buffer;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -244,6 +244,54 @@ pub(crate) fn quaternary<
     ))
 }
 
+/// Runs a kernel of five inputs, like [`unary`].
+pub(crate) fn quinary<
+    const A: usize,
+    const B: usize,
+    const C: usize,
+    const E: usize,
+    const F: usize,
+    const D: usize,
+>(
+    kernel: impl Kernel,
+    (a, b, c): (Tensor<A>, Tensor<B>, Tensor<C>),
+    (d, e): (Tensor<E>, Tensor<F>),
+) -> Tensor<D> {
+    Tensor::from_dispatch(<Dispatch as KernelBackend>::quinary(
+        a.into_dispatch(),
+        b.into_dispatch(),
+        c.into_dispatch(),
+        d.into_dispatch(),
+        e.into_dispatch(),
+        Arc::new(kernel),
+    ))
+}
+
+/// Runs a kernel of six inputs, like [`unary`].
+pub(crate) fn senary<
+    const A: usize,
+    const B: usize,
+    const C: usize,
+    const E: usize,
+    const F: usize,
+    const G: usize,
+    const D: usize,
+>(
+    kernel: impl Kernel,
+    (a, b, c): (Tensor<A>, Tensor<B>, Tensor<C>),
+    (d, e, f): (Tensor<E>, Tensor<F>, Tensor<G>),
+) -> Tensor<D> {
+    Tensor::from_dispatch(<Dispatch as KernelBackend>::senary(
+        a.into_dispatch(),
+        b.into_dispatch(),
+        c.into_dispatch(),
+        d.into_dispatch(),
+        e.into_dispatch(),
+        f.into_dispatch(),
+        Arc::new(kernel),
+    ))
+}
+
 /// How many kernels have run in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operations {
@@ -284,6 +332,23 @@ trait KernelBackend: Backend {
         d: FloatTensor<Self>,
         kernel: AnyKernel,
     ) -> FloatTensor<Self>;
+    fn quinary(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
+        d: FloatTensor<Self>,
+        e: FloatTensor<Self>,
+        kernel: AnyKernel,
+    ) -> FloatTensor<Self>;
+    fn senary(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
+        d: FloatTensor<Self>,
+        e: FloatTensor<Self>,
+        f: FloatTensor<Self>,
+        kernel: AnyKernel,
+    ) -> FloatTensor<Self>;
 }
 
 fn run<const N: usize>(inputs: [FlexTensor; N], kernel: &dyn Kernel) -> FlexTensor {
@@ -310,6 +375,27 @@ impl KernelBackend for Flex {
     ) -> FlexTensor {
         run([a, b, c, d], &*kernel)
     }
+    fn quinary(
+        a: FlexTensor,
+        b: FlexTensor,
+        c: FlexTensor,
+        d: FlexTensor,
+        e: FlexTensor,
+        kernel: AnyKernel,
+    ) -> FlexTensor {
+        run([a, b, c, d, e], &*kernel)
+    }
+    fn senary(
+        a: FlexTensor,
+        b: FlexTensor,
+        c: FlexTensor,
+        d: FlexTensor,
+        e: FlexTensor,
+        f: FlexTensor,
+        kernel: AnyKernel,
+    ) -> FlexTensor {
+        run([a, b, c, d, e, f], &*kernel)
+    }
 }
 
 impl<C: CheckpointStrategy> KernelBackend for Autodiff<Flex, C> {
@@ -335,6 +421,27 @@ impl<C: CheckpointStrategy> KernelBackend for Autodiff<Flex, C> {
         kernel: AnyKernel,
     ) -> FloatTensor<Self> {
         record::<C, 4>([a, b, c, d], kernel)
+    }
+    fn quinary(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
+        d: FloatTensor<Self>,
+        e: FloatTensor<Self>,
+        kernel: AnyKernel,
+    ) -> FloatTensor<Self> {
+        record::<C, 5>([a, b, c, d, e], kernel)
+    }
+    fn senary(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
+        d: FloatTensor<Self>,
+        e: FloatTensor<Self>,
+        f: FloatTensor<Self>,
+        kernel: AnyKernel,
+    ) -> FloatTensor<Self> {
+        record::<C, 6>([a, b, c, d, e, f], kernel)
     }
 }
 

@@ -17,6 +17,8 @@ mod feed_forward;
 mod gru;
 mod init;
 mod linear;
+mod linear_attention;
+mod mamba;
 mod norm;
 mod quantizer;
 #[cfg(test)]
@@ -36,6 +38,11 @@ pub use feed_forward::{FeedForward, FeedForwardConfig, GatedFeedForward};
 pub use gru::{Gru, GruConfig};
 pub use init::Init;
 pub use linear::{Linear, LinearConfig};
+pub use linear_attention::{
+    FeatureMap, GatedLinearAttention, GatedLinearAttentionConfig, Heads, HeadsConfig,
+    LinearAttention, LinearAttentionConfig, LinearAttentionState, Retention, RetentionConfig,
+};
+pub use mamba::{Mamba, MambaConfig, MambaState};
 pub use norm::{BatchNorm, LayerNorm, NoNorm, Norm, NormConfig, NormKind, RmsNorm};
 pub use offprint_kernels::{Activation, activate};
 pub use quantizer::Quantizer;

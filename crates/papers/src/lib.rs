@@ -3,6 +3,7 @@
 pub mod catalogue;
 pub mod comet;
 pub mod deeponet;
+pub mod gla;
 
 use offprint_lab::run::Build;
 

@@ -37,7 +37,8 @@ pub struct BlocksConfig {
     /// Heads of keys and values; all of them where absent.
     #[serde(default)]
     pub kv_heads: Option<usize>,
-    /// Width of a head; `width / heads` where absent.
+    /// Width of a head, of its queries and keys in a linear attention; `width / heads` where absent, or what the mixer's
+    /// paper says.
     #[serde(default)]
     pub head_width: Option<usize>,
     /// Width inside the channel mixer; `4 width` where absent.

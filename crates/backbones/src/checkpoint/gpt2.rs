@@ -95,7 +95,9 @@ pub(super) fn exchange(x: &mut Exchange<'_>, gpt: &mut Gpt, prefix: &str) {
     for (index, block) in gpt.blocks.blocks.iter_mut().enumerate() {
         let at = |name: &str| format!("{prefix}h.{index}.{name}");
         x.norm(&at("ln_1"), &mut block.norm1);
-        let AnyTokenMixer::Attention(attention) = &mut block.token_mixer;
+        let AnyTokenMixer::Attention(attention) = &mut block.token_mixer else {
+            unreachable!("the settings of a checkpoint name no other mixer")
+        };
         x.whole(&at("attn.c_attn"), InOut, &mut attention.qkv);
         x.whole(&at("attn.c_proj"), InOut, &mut attention.output);
         x.norm(&at("ln_2"), &mut block.norm2);

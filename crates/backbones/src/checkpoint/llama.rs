@@ -116,7 +116,9 @@ pub(super) fn exchange(x: &mut Exchange<'_>, gpt: &mut Gpt, prefix: &str) {
     for (index, block) in gpt.blocks.blocks.iter_mut().enumerate() {
         let at = |name: &str| format!("{prefix}layers.{index}.{name}");
         x.norm(&at("input_layernorm"), &mut block.norm1);
-        let AnyTokenMixer::Attention(attention) = &mut block.token_mixer;
+        let AnyTokenMixer::Attention(attention) = &mut block.token_mixer else {
+            unreachable!("the settings of a checkpoint name no other mixer")
+        };
         let [_, all] = attention.qkv.weight.dims();
         let dim = all / (attention.heads + 2 * attention.kv_heads);
         let (queries, keys) = (attention.heads * dim, attention.kv_heads * dim);

@@ -108,7 +108,9 @@ pub(super) fn exchange(x: &mut Exchange<'_>, vit: &mut Vit) {
     for (index, block) in vit.blocks.blocks.iter_mut().enumerate() {
         let at = |name: &str| format!("vit.encoder.layer.{index}.{name}");
         x.norm(&at("layernorm_before"), &mut block.norm1);
-        let AnyTokenMixer::Attention(attention) = &mut block.token_mixer;
+        let AnyTokenMixer::Attention(attention) = &mut block.token_mixer else {
+            unreachable!("the settings of a checkpoint name no other mixer")
+        };
         let [_, all] = attention.qkv.weight.dims();
         let names =
             ["query", "key", "value"].map(|name| at(&format!("attention.attention.{name}")));

@@ -74,6 +74,22 @@ impl Gpt {
         prompt: impl Into<Vec<usize>>,
         config: &GenerateConfig,
     ) -> Result<Generation> {
+        self.generate_from(self.state(), prompt, config)
+    }
+
+    /// [`Gpt::generate`] of a prompt that follows what is in a state.
+    ///
+    /// # Errors
+    /// As [`Gpt::generate`], the positions of the state counted too.
+    ///
+    /// # Panics
+    /// If it is the state of another model.
+    pub fn generate_from(
+        &self,
+        state: GptState,
+        prompt: impl Into<Vec<usize>>,
+        config: &GenerateConfig,
+    ) -> Result<Generation> {
         config.sampling.validate()?;
         let prompt = prompt.into();
         crate::error::check_sizes([("number of tokens of the prompt", prompt.len())])?;
@@ -85,7 +101,8 @@ impl Gpt {
             });
         }
         // The last token is not read.
-        let positions = (prompt.len() - 1).saturating_add(config.tokens);
+        let read = state.position().saturating_add(prompt.len() - 1);
+        let positions = read.saturating_add(config.tokens);
         if positions > self.embedding.context {
             return Err(BackbonesError::Position {
                 position: positions - 1,
@@ -95,7 +112,7 @@ impl Gpt {
         // No history of operations is kept for gradients.
         let gpt = self.valid();
         Ok(Generation {
-            state: gpt.state(),
+            state,
             device: gpt.embedding.tokens.weight.val().device(),
             gpt,
             rng: ChaCha8Rng::seed_from_u64(config.seed),

@@ -96,6 +96,16 @@ pub struct GptState {
 }
 
 impl GptState {
+    /// What each block remembers after `position` positions, to go on where a sequence was left.
+    pub fn new(blocks: Vec<MixerState>, position: usize) -> Self {
+        Self { blocks, position }
+    }
+
+    /// What each block remembers, from the first on.
+    pub fn blocks(&self) -> &[MixerState] {
+        &self.blocks
+    }
+
     /// Number of positions seen.
     pub fn position(&self) -> usize {
         self.position

@@ -6,7 +6,7 @@ use crate::testing::{assert_all_learn, device};
 use burn::optim::{GradientsParams, SgdConfig};
 use burn::tensor::TensorData;
 use offprint_kernels::CrossEntropy;
-use offprint_layers::Quantizer;
+use offprint_layers::{Quantizer, TokenMixer};
 
 fn gpt2() -> GptConfig {
     GptConfig::gpt2(11, 8, 2, 12, 3)
@@ -14,6 +14,26 @@ fn gpt2() -> GptConfig {
 
 fn llama() -> GptConfig {
     GptConfig::llama(11, 8, 2, 16, 4, 2)
+}
+
+/// The two models, and one with each of the other token mixers.
+fn models() -> Vec<GptConfig> {
+    let mixers = [
+        TokenMixer::Gla,
+        TokenMixer::Retention,
+        TokenMixer::LinearAttention,
+        TokenMixer::Mamba,
+    ];
+    let mixed = mixers.map(|token_mixer| GptConfig {
+        positions: Positions::None,
+        blocks: BlocksConfig {
+            token_mixer,
+            kv_heads: None,
+            ..llama().blocks
+        },
+        ..llama()
+    });
+    [gpt2(), llama()].into_iter().chain(mixed).collect()
 }
 
 /// Reproducible tokens below 11.
@@ -37,7 +57,7 @@ fn loss(gpt: &Gpt, context: Context) -> Tensor<1> {
 
 #[test]
 fn every_parameter_learns() {
-    for config in [gpt2(), llama()] {
+    for config in models() {
         let gpt = config.init(&device()).unwrap();
         assert_all_learn(&gpt, &loss(&gpt, Context::training(0)).backward());
     }
@@ -45,7 +65,7 @@ fn every_parameter_learns() {
 
 #[test]
 fn a_future_token_changes_nothing_before_it() {
-    for config in [gpt2(), llama()] {
+    for config in models() {
         let gpt = config.init(&device()).unwrap();
         let text = tokens(1, 8);
         let logits = |text| gpt.forward(text, Context::EVALUATION).unwrap().output;
@@ -60,7 +80,7 @@ fn a_future_token_changes_nothing_before_it() {
 
 #[test]
 fn cached_and_uncached_logits_agree() {
-    for config in [gpt2(), llama()] {
+    for config in models() {
         let gpt = config.init(&device()).unwrap();
         let text = tokens(2, 8);
         let whole = gpt
@@ -133,6 +153,32 @@ fn generation_follows_its_seed_and_stops() {
     let stopped = gpt.generate([1, 2], &config).unwrap().count();
     let first = text(1).iter().position(|t| *t == text(1)[2]).unwrap();
     assert_eq!(stopped, first + 1);
+}
+
+#[test]
+fn generation_goes_on_from_a_state() {
+    for config in models() {
+        let gpt = config.init(&device()).unwrap().valid();
+        let greedy = |tokens| GenerateConfig {
+            sampling: Sampling::GREEDY,
+            ..GenerateConfig::new(tokens)
+        };
+        let all = |generation: Generation| generation.collect::<Result<Vec<_>>>().unwrap();
+        let whole = all(gpt.generate([3, 1, 4], &greedy(3)).unwrap());
+        let mut state = gpt.state();
+        let read = Tensor::from_data([[3, 1]], &device().inner());
+        gpt.next(read, &mut state).unwrap();
+        let kept = GptState::new(state.blocks().to_vec(), state.position());
+        assert_eq!(
+            all(gpt.generate_from(kept.clone(), [4], &greedy(3)).unwrap()),
+            whole
+        );
+        let error = gpt.generate_from(kept, [4], &greedy(7)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "position 8 is beyond the context of 8 positions"
+        );
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod bench;
 mod catalogue;
 mod deeponet;
+mod gla;
 mod kills;
 mod run;
 mod train;

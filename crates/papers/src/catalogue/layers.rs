@@ -90,7 +90,7 @@ pub(super) const PAPERS: &[Paper] = &[
                   stays stable by working in log space within a chunk. Compared with softmax \
                   attention (LLaMA), RetNet and Mamba in language modeling, and with \
                   FlashAttention-2 in speed.",
-        work: None,
+        work: Some(&crate::gla::WORK),
     },
     Paper {
         slug: "karat",
