@@ -183,12 +183,12 @@ fn follow(
                 *a += h * weight;
             }
         }
-        for i in 0..n {
+        for (i, now) in now[..n].iter_mut().enumerate() {
             let reset = sigmoid(gates[i] + a[i]);
             let update = sigmoid(gates[n + i] + a[n + i]);
             let new = tanh(gates[2 * n + i] + reset * a[2 * n + i]);
             let h = before.get(i).copied().unwrap_or(0.0);
-            now[i] = new + update * (h - new);
+            *now = new + update * (h - new);
             if let Some(kept) = &mut kept {
                 let kept = &mut kept[step * 4 * n..][..4 * n];
                 (kept[i], kept[n + i]) = (reset, update);
@@ -227,17 +227,17 @@ impl Sequence<'_> {
             };
             let dgates = &mut dgates[step * 3 * n..][..3 * n];
             let dy = &self.dy[step * n..][..n];
-            for i in 0..n {
+            for (i, (dh, dy)) in dh.iter_mut().zip(dy).enumerate() {
                 let (reset, update) = (kept[i], kept[n + i]);
                 let (new, inside) = (kept[2 * n + i], kept[3 * n + i]);
                 let h = before.get(i).copied().unwrap_or(0.0);
-                let slope = dh[i] + dy[i];
+                let slope = *dh + dy;
                 let dnew = slope * (1.0 - update) * (1.0 - new * new);
                 let dreset = dnew * inside * reset * (1.0 - reset);
                 let dupdate = slope * (h - new) * update * (1.0 - update);
                 (dgates[i], dgates[n + i], dgates[2 * n + i]) = (dreset, dupdate, dnew);
                 (da[i], da[n + i], da[2 * n + i]) = (dreset, dupdate, dnew * reset);
-                dh[i] = slope * update;
+                *dh = slope * update;
             }
             for (sum, da) in dbias.iter_mut().zip(&*da) {
                 *sum += da;

@@ -109,10 +109,10 @@ impl DiffusionReaction {
             let next = &mut after[..points];
             // (1 + 2 half − dt k s_i) s'_i − half (s'_{i−1} + s'_{i+1}) = s_i + half (s_{i−1} − 2 s_i + s_{i+1}) + dt u_i,
             // since ½ k (s² + s'²) = k s s' up to the order of the scheme. Thomas' elimination, ends at zero.
-            for i in 1..points - 1 {
+            for (i, u) in u.iter().enumerate().take(points - 1).skip(1) {
                 let s = before[i];
                 let on = 1.0 + 2.0 * half - dt * k * s;
-                let right = s + half * (before[i - 1] - 2.0 * s + before[i + 1]) + dt * u[i];
+                let right = s + half * (before[i - 1] - 2.0 * s + before[i + 1]) + dt * u;
                 let pivot = on - half * upper[i - 1];
                 // A step in which the reaction outgrows the scheme, or the solution every number.
                 if !(pivot > 0.0 && right.is_finite()) {

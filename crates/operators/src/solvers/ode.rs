@@ -107,19 +107,22 @@ impl Integrator {
                 let mut k = [[0.0; S]; 7];
                 k[0] = first;
                 let mut next = state;
-                for stage in 1..7 {
+                for (stage, (row, node)) in A.iter().zip(C).enumerate().skip(1) {
                     next = state;
-                    for (a, k) in A[stage].iter().zip(&k) {
+                    for (a, k) in row.iter().zip(&k) {
                         for (next, k) in next.iter_mut().zip(k) {
                             *next += h * a * k;
                         }
                     }
-                    k[stage] = f(t + C[stage] * h, next);
+                    k[stage] = f(t + node * h, next);
                 }
+                let off: [f64; S] = std::array::from_fn(|i| {
+                    let terms = E.iter().zip(&k).map(|(e, k)| e * k[i]);
+                    h * terms.sum::<f64>()
+                });
                 let mut error = 0.0_f64;
-                for i in 0..S {
-                    let off = h * E.iter().zip(&k).map(|(e, k)| e * k[i]).sum::<f64>();
-                    let scale = self.tolerance * (1.0 + state[i].abs().max(next[i].abs()));
+                for ((off, now), next) in off.iter().zip(&state).zip(&next) {
+                    let scale = self.tolerance * (1.0 + now.abs().max(next.abs()));
                     // An error that is not a number is one.
                     let share = (off / scale).abs();
                     error = if share <= error { error } else { share };

@@ -148,31 +148,33 @@ fn slopes(x: &[f64], y: &[f64]) -> Vec<f64> {
         .zip(&h)
         .map(|(y, h)| (y[1] - y[0]) / h)
         .collect();
-    let (mut below, mut on, mut above, mut right) =
-        (vec![0.0; n], vec![0.0; n], vec![0.0; n], vec![0.0; n]);
+    // Each row of the tridiagonal system: below, on and above the diagonal, and the right-hand side.
+    let mut rows = vec![[0.0; 4]; n];
     let ends = h[0] + h[1];
-    (on[0], above[0]) = (h[1], ends);
-    right[0] = ((h[0] + 2.0 * ends) * h[1] * chord[0] + h[0] * h[0] * chord[1]) / ends;
-    for i in 1..n - 1 {
-        below[i] = h[i];
-        on[i] = 2.0 * (h[i - 1] + h[i]);
-        above[i] = h[i - 1];
-        right[i] = 3.0 * (h[i] * chord[i - 1] + h[i - 1] * chord[i]);
+    let first = ((h[0] + 2.0 * ends) * h[1] * chord[0] + h[0] * h[0] * chord[1]) / ends;
+    rows[0] = [0.0, h[1], ends, first];
+    let pairs = h.windows(2).zip(chord.windows(2));
+    for (row, (h, chord)) in rows[1..].iter_mut().zip(pairs) {
+        let right = 3.0 * (h[1] * chord[0] + h[0] * chord[1]);
+        *row = [h[1], 2.0 * (h[0] + h[1]), h[0], right];
     }
     let (a, b) = (h[n - 3], h[n - 2]);
-    (below[n - 1], on[n - 1]) = (a + b, a);
-    right[n - 1] = (b * b * chord[n - 3] + (2.0 * (a + b) + b) * a * chord[n - 2]) / (a + b);
-    // The system is tridiagonal. Its first and last row are not dominant, but elimination meets no small pivot.
+    let last = b * b * chord[n - 3] + (2.0 * (a + b) + b) * a * chord[n - 2];
+    rows[n - 1] = [a + b, a, 0.0, last / (a + b)];
+    // Its first and last row are not dominant, but elimination meets no small pivot.
     for i in 1..n {
-        let factor = below[i] / on[i - 1];
-        on[i] -= factor * above[i - 1];
-        right[i] -= factor * right[i - 1];
+        let [_, on, above, right] = rows[i - 1];
+        let factor = rows[i][0] / on;
+        rows[i][1] -= factor * above;
+        rows[i][3] -= factor * right;
     }
-    right[n - 1] /= on[n - 1];
-    for i in (0..n - 1).rev() {
-        right[i] = (right[i] - above[i] * right[i + 1]) / on[i];
+    let mut slopes = vec![0.0; n];
+    let mut next = 0.0;
+    for (slope, [_, on, above, right]) in slopes.iter_mut().zip(&rows).rev() {
+        next = (right - above * next) / on;
+        *slope = next;
     }
-    right
+    slopes
 }
 
 #[cfg(test)]
