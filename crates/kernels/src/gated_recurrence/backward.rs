@@ -14,13 +14,13 @@ use super::chunk::{CHUNK, Chunk, Head, SEGMENT, Sizes, inner, keep_lower, scale_
 use super::forward::{begin, end};
 use crate::attention::layout::{Rows, Source, Target};
 use crate::block::{Extent, Left, Right, product};
-use crate::scratch::with_scratch;
-use crate::transpose::{Lines, columns};
 use crate::lanes::{LANES, load, store, sum, zip};
 use crate::math::exp;
 use crate::memory::Buffer;
 use crate::op::{Array, Pass};
+use crate::scratch::with_scratch;
 use crate::simd::vectorized;
+use crate::transpose::{Lines, columns};
 
 /// Scratch memory for the gradients of a chunk.
 struct Slopes<'a> {

@@ -3,11 +3,11 @@
 use super::Recurrence;
 use crate::attention::layout::{Layout, Rows, Source};
 use crate::block::{Extent, Left, Right, product};
-use crate::transpose::{Lines, columns};
 use crate::lanes::{LANES, load, store, sum, zip};
 use crate::math::exp;
 use crate::op::Array;
 use crate::simd::vectorized;
+use crate::transpose::{Lines, columns};
 
 /// Most positions of a chunk.
 pub(super) const CHUNK: usize = LANES;

@@ -4,8 +4,8 @@ use super::Recurrence;
 use super::chunk::{CHUNK, Chunk, Head, SEGMENT};
 use crate::attention::layout::Target;
 use crate::block::{Extent, Left, Right, product};
-use crate::scratch::with_scratch;
 use crate::op::Array;
+use crate::scratch::with_scratch;
 use rayon::prelude::*;
 
 /// Multiply-adds from which heads are shared among threads.

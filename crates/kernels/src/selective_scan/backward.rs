@@ -3,11 +3,11 @@
 
 use super::Scan;
 use super::forward::{Block, SEGMENT, advance, times};
-use crate::scratch::with_scratch;
 use crate::lanes::{LANES, Lanes, load, store};
 use crate::math::exp_weight;
 use crate::memory::Buffer;
 use crate::op::{Array, Pass};
+use crate::scratch::with_scratch;
 use crate::simd::vectorized;
 
 /// What a block reads.

@@ -1,11 +1,11 @@
 //! The forward pass.
 
 use super::Scan;
-use crate::scratch::with_scratch;
 use crate::lanes::{LANES, Lanes, load, store};
 use crate::math::exp_weight;
 use crate::memory::Buffer;
 use crate::op::Array;
+use crate::scratch::with_scratch;
 use crate::simd::vectorized;
 use rayon::prelude::*;
 

@@ -24,9 +24,14 @@ pub struct Committed(pub BTreeMap<String, Counts>);
 /// Per cent by which a count may differ.
 pub const TOLERANCE: u64 = 5;
 
-/// Whether a bench is counted: once a name, at its smallest size, since valgrind is fifty times slower than the machine.
+/// Floating-point operations from which a bench is not counted: valgrind takes minutes for it.
+const LONG: f64 = 5e9;
+
+/// Whether a bench is counted: once a name, at its smallest size, and only short ones, since valgrind is more than a hundred
+/// times slower than the machine.
 pub fn is_counted(bench: &Bench) -> bool {
-    bench.in_process && matches!(bench.scale, Scale::Only | Scale::Cached)
+    let short = (bench.work)(bench).flops.is_none_or(|flops| flops < LONG);
+    bench.in_process && short && matches!(bench.scale, Scale::Only | Scale::Cached)
 }
 
 /// Whether there is a valgrind to call.

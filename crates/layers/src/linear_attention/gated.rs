@@ -140,6 +140,9 @@ impl GatedLinearAttention {
     }
 
     pub(crate) fn mix(&self, x: Tensor<3>, state: Option<&mut LinearAttentionState>) -> Tensor<3> {
+        if x.dims()[1] == 0 {
+            return x;
+        }
         let keys = self.heads.queries_and_keys(&x);
         let logits = self.forget_up.forward(self.forget_down.forward(x.clone()));
         let decay = log_sigmoid(logits, self.gate_logit_normalizer.recip());

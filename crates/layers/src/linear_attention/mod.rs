@@ -112,6 +112,9 @@ impl LinearAttention {
     /// # Panics
     /// If `x` has another width, or the state another shape.
     pub fn forward(&self, x: Tensor<3>, state: Option<&mut LinearAttentionState>) -> Tensor<3> {
+        if x.dims()[1] == 0 {
+            return x;
+        }
         let keys = self.heads.queries_and_keys(&x);
         let keys = keys.map(|x| self.feature_map.forward(x));
         self.heads.mix(x, keys, Decay::None, state)

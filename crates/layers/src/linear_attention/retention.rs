@@ -99,6 +99,9 @@ impl Retention {
     /// # Panics
     /// If `x` has another width, or the state another shape.
     pub fn forward(&self, x: Tensor<3>, state: Option<&mut LinearAttentionState>) -> Tensor<3> {
+        if x.dims()[1] == 0 {
+            return x;
+        }
         let first = state.as_ref().map_or(0, |state| state.position());
         let keys = self.heads.queries_and_keys(&x).map(|x| match self.rotary {
             Some(Rotary { base }) => rotary(x, base, first, false),

@@ -13,7 +13,7 @@ const SMALL: &[&str] = &[
     "--set",
     "layers=1",
     "--set",
-    "width=16",
+    "width=32",
     "--set",
     "heads=2",
     "--set",
