@@ -37,7 +37,7 @@ fn a_smoke_run_of_every_arm() {
         .good()
         .json();
     for arm in record["arms"].as_array().unwrap() {
-        let name = arm["name"].as_str().unwrap();
+        let name = arm["arm"]["name"].as_str().unwrap();
         let metrics = &arm["trials"][0]["metrics"];
         let wanted: &[&str] = match name {
             "sensors" => &["sensor_drop", "theory_sensors", "theory_chebyshev"],
@@ -52,11 +52,8 @@ fn a_smoke_run_of_every_arm() {
             );
         }
     }
-    let sensors = record["arms"].as_array().unwrap().iter();
-    let sensors = sensors
-        .clone()
-        .find(|arm| arm["name"] == "sensors")
-        .unwrap();
+    let mut arms = record["arms"].as_array().unwrap().iter();
+    let sensors = arms.find(|arm| arm["arm"]["name"] == "sensors").unwrap();
     let exponent = &sensors["trials"][0]["metrics"]["theory_sensors"];
     assert!((exponent.as_f64().unwrap() + 2.0).abs() < 0.2, "{exponent}");
     for (set, words) in [

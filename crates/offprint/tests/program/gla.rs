@@ -295,9 +295,9 @@ fn bad_input(folder: &Path, gla: &dyn Fn(&[&str]) -> Ended) {
     gla(&["state", "load", "model", "e.safetensors"]).bad(&["e.safetensors is damaged"]);
     gla(&["state", "load", "model", "f.safetensors"]).bad(&["cannot read f.safetensors"]);
     let state = fs::read(folder.join("a.safetensors")).unwrap();
-    let text = String::from_utf8_lossy(&state).into_owned();
-    let shape = text
-        .find("[1,4,4,8]")
+    let shape = state
+        .windows(9)
+        .position(|bytes| bytes == b"[1,4,4,8]")
         .expect("four heads of 4 keys and 8 values");
     let mut turned = state.clone();
     turned[shape..shape + 9].copy_from_slice(b"[1,4,8,4]");
