@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn transposed_and_sliced_input() {
         let (a, b) = (tensor([5, 9], 1), tensor([12, 5], 2));
-        let view = || b.clone().slice([2..11]);
+        let view = || b.clone().slice(2..11);
         assert_same!(
             inner(a.clone().transpose(), view()),
             composed(a.clone().transpose(), view()),

@@ -325,7 +325,7 @@ fn bad_input(folder: &Path, gla: &dyn Fn(&[&str]) -> Ended) {
         gla(&["generate", "model", "--prompt", "a"]).bad(&["is damaged", words]);
     }
     write("model/config.json", config.as_bytes());
-    write("model/model.safetensors", b"nothing");
+    write("model/model.safetensors", &[b'x'; 100_000]);
     gla(&["generate", "model", "--prompt", "a"]).bad(&["model.safetensors is damaged"]);
 }
 

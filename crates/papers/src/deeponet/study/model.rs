@@ -32,6 +32,7 @@ pub enum Net {
 }
 
 /// The network of an arm.
+#[allow(clippy::large_enum_variant, reason = "a trial has one of them")]
 #[derive(Module, Debug)]
 pub enum Model {
     Operator(DeepONet),

@@ -250,7 +250,7 @@ impl Task {
         let draws = |index: usize| {
             let mut generator = ChaCha8Rng::seed_from_u64(seed);
             generator.set_stream(index as u64);
-            move |count: usize| (u64::from(generator.next_u32()) * count as u64 >> 32) as usize
+            move |count: usize| ((u64::from(generator.next_u32()) * count as u64) >> 32) as usize
         };
         if let Some(equation) = self.system.equation() {
             let times = space.domain().grid(TIMES);
