@@ -53,7 +53,7 @@ pub struct Frame {
 const HEAD: f64 = 0.1;
 
 impl Chart {
-    /// The frame that shows all knots, or all but the [`HEAD`] where that makes the rest half as large again.
+    /// The frame that shows all knots, or all but the first tenth where that makes the rest half as large again.
     ///
     /// `None` without knots.
     pub fn frame(&self) -> Option<Frame> {
