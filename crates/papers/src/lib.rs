@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 pub mod comet;
+pub mod puzzleclone;
 
 use offprint_lab::run::Build;
 

@@ -3,6 +3,7 @@
 mod bench;
 mod catalogue;
 mod kills;
+mod puzzles;
 mod run;
 mod train;
 mod train_input;
