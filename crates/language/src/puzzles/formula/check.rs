@@ -231,8 +231,11 @@ impl Names {
             // The place in the definition's own text would be shown in this one.
             return kind.map_err(|wrong| Wrong::new(at, format!("in {name}: {}", wrong.message)));
         }
-        let known = functions::names().chain(definitions.keys().map(String::as_str));
-        let function = functions::find(name).ok_or_else(|| unknown(at, "function", name, known))?;
+        let function = functions::find(name).ok_or_else(|| {
+            let mut known: Vec<&str> = functions::names().collect();
+            known.extend(definitions.keys().map(String::as_str));
+            unknown(at, "function", name, known.into_iter())
+        })?;
         (function.typed)(&given).ok_or_else(|| {
             let given: Vec<String> = given.iter().map(ToString::to_string).collect();
             let given = if given.is_empty() { "nothing".into() } else { given.join(", ") };

@@ -205,7 +205,7 @@ impl Learner {
         let inner = device.clone().inner();
         let fixed = |gpt: &Gpt| -> Result<Tensor<3>> {
             let values = log_probs(gpt, pairs, Context::EVALUATION).map_err(explain)?;
-            Ok(Tensor::from_data(values.into_data(), &device).reshape(shape))
+            Ok(Tensor::<2>::from_data(values.into_data(), &device).reshape(shape))
         };
         let old = fixed(policy)?;
         let reference = match (&self.reference, settings.kl > 0.0) {
@@ -213,7 +213,7 @@ impl Learner {
             _ => None,
         };
         let mask = answer_mask(pairs, &inner).map_err(explain)?;
-        let mask: Tensor<3> = Tensor::from_data(mask.into_data(), &device).reshape(shape);
+        let mask: Tensor<3> = Tensor::<2>::from_data(mask.into_data(), &device).reshape(shape);
         let rewards = Tensor::from_data(TensorData::new(rewards, [groups, group]), &device);
         let advantages = grpo.advantages(rewards);
         for _ in 0..settings.updates {
