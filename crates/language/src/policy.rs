@@ -64,7 +64,11 @@ impl Grpo {
     pub fn validate(&self) -> Result<()> {
         let range = |name, value: f64, allowed| {
             let value = value.to_string();
-            Err(LanguageError::Range { name, value, allowed })
+            Err(LanguageError::Range {
+                name,
+                value,
+                allowed,
+            })
         };
         if !(self.clip > 0.0 && self.clip < 1.0) {
             return range("clip", self.clip, "above 0 and below 1");
@@ -113,17 +117,28 @@ impl Grpo {
         let shapes = [
             ("old", old.dims().to_vec()),
             ("mask", mask.dims().to_vec()),
-            ("reference", reference.as_ref().unwrap_or(&old).dims().to_vec()),
+            (
+                "reference",
+                reference.as_ref().unwrap_or(&old).dims().to_vec(),
+            ),
         ];
         for (name, actual) in shapes {
             let expected = vec![groups, answers, tokens];
             if actual != expected {
-                return Err(LanguageError::Shape { name, actual, expected });
+                return Err(LanguageError::Shape {
+                    name,
+                    actual,
+                    expected,
+                });
             }
         }
         if advantages.dims() != [groups, answers] {
             let (actual, expected) = (advantages.dims().to_vec(), vec![groups, answers]);
-            return Err(LanguageError::Shape { name: "advantages", actual, expected });
+            return Err(LanguageError::Shape {
+                name: "advantages",
+                actual,
+                expected,
+            });
         }
         if self.kl > 0.0 && reference.is_none() {
             return Err(LanguageError::Empty("reference for the divergence"));
@@ -156,7 +171,10 @@ mod tests {
     #[test]
     fn at_the_sampling_policy_it_is_reinforce_with_a_baseline() {
         let device = device();
-        let grpo = Grpo { normalize: false, ..Grpo::default() };
+        let grpo = Grpo {
+            normalize: false,
+            ..Grpo::default()
+        };
         let x = Tensor::<3>::from_data([[[-0.5, -1.0], [-2.0, -0.1]]], &device).require_grad();
         let rewards = Tensor::<2>::from_data([[1.0, 0.0]], &device);
         let advantages = grpo.advantages(rewards);
@@ -184,14 +202,29 @@ mod tests {
         let zeros = |shape: [usize; 3]| Tensor::<3>::zeros(shape, &device);
         let advantages = Tensor::<2>::zeros([1, 2], &device);
         let of = |grpo: Grpo, old: [usize; 3]| {
-            let result = grpo.loss(zeros([1, 2, 3]), zeros(old), None, zeros([1, 2, 3]), advantages.clone());
+            let result = grpo.loss(
+                zeros([1, 2, 3]),
+                zeros(old),
+                None,
+                zeros([1, 2, 3]),
+                advantages.clone(),
+            );
             result.unwrap_err().to_string()
         };
         let grpo = Grpo::default();
-        assert_eq!(of(grpo, [1, 2, 2]), "old has shape [1, 2, 2], but [1, 2, 3] is expected");
+        assert_eq!(
+            of(grpo, [1, 2, 2]),
+            "old has shape [1, 2, 2], but [1, 2, 3] is expected"
+        );
         let clip = Grpo { clip: 1.0, ..grpo };
-        assert_eq!(of(clip, [1, 2, 3]), "clip = 1, but it must be above 0 and below 1");
-        let kl = Grpo { kl: f64::NAN, ..grpo };
+        assert_eq!(
+            of(clip, [1, 2, 3]),
+            "clip = 1, but it must be above 0 and below 1"
+        );
+        let kl = Grpo {
+            kl: f64::NAN,
+            ..grpo
+        };
         assert!(of(kl, [1, 2, 3]).starts_with("kl = NaN"));
         let kl = Grpo { kl: 0.1, ..grpo };
         assert_eq!(of(kl, [1, 2, 3]), "no reference for the divergence");

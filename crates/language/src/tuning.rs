@@ -32,7 +32,9 @@ impl Characters {
     pub fn encode(&self, text: &str) -> Result<Vec<usize>> {
         let token = |c: char| {
             let place = self.0.binary_search(&c);
-            place.map(|place| place + 1).map_err(|_| LanguageError::Character(c))
+            place
+                .map(|place| place + 1)
+                .map_err(|_| LanguageError::Character(c))
         };
         text.chars().map(token).collect()
     }
@@ -95,7 +97,10 @@ pub struct Pair {
 
 /// Answer tokens that count: all up to and with the end.
 fn counted(answer: &[usize]) -> usize {
-    answer.iter().position(|&token| token == 0).map_or(answer.len(), |end| end + 1)
+    answer
+        .iter()
+        .position(|&token| token == 0)
+        .map_or(answer.len(), |end| end + 1)
 }
 
 /// 1 for each answer token that counts.
@@ -112,7 +117,10 @@ pub fn answer_mask(pairs: &[Pair], device: &Device) -> Result<Tensor<2>> {
         let count = counted(&pair.answer);
         (0..pair.answer.len()).map(move |place| f32::from(place < count))
     });
-    Ok(Tensor::from_data(TensorData::new(rows.collect::<Vec<f32>>(), shape), device))
+    Ok(Tensor::from_data(
+        TensorData::new(rows.collect::<Vec<f32>>(), shape),
+        device,
+    ))
 }
 
 /// Logits of the answer tokens `[pairs · answer, vocabulary]`, and the tokens.
@@ -127,10 +135,17 @@ fn answer_logits(gpt: &Gpt, pairs: &[Pair], context: Context) -> Result<(Tensor<
         .map(|&token| token as i64)
         .collect();
     let shape = [pairs.len(), prompt + answer - 1];
-    let output = gpt.forward(Tensor::from_data(TensorData::new(tokens, shape), &device), context)?;
+    let output = gpt.forward(
+        Tensor::from_data(TensorData::new(tokens, shape), &device),
+        context,
+    )?;
     let [_, _, vocabulary] = output.output.dims();
     let logits = output.output.narrow(1, prompt - 1, answer);
-    let targets = pairs.iter().flat_map(|pair| &pair.answer).map(|&token| token as i64).collect();
+    let targets = pairs
+        .iter()
+        .flat_map(|pair| &pair.answer)
+        .map(|&token| token as i64)
+        .collect();
     Ok((logits.reshape([pairs.len() * answer, vocabulary]), targets))
 }
 
@@ -152,7 +167,10 @@ pub fn answer_loss(gpt: &Gpt, pairs: &[Pair], context: Context) -> Result<Tensor
     let device = logits.device();
     let count = targets.len();
     let targets = Tensor::<1, Int>::from_data(TensorData::new(targets, [count]), &device);
-    let options = CrossEntropy { ignored: Some(-1), ..CrossEntropy::default() };
+    let options = CrossEntropy {
+        ignored: Some(-1),
+        ..CrossEntropy::default()
+    };
     Ok(cross_entropy(logits, targets, options))
 }
 
@@ -188,7 +206,11 @@ pub fn sample(
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut state = gpt.state();
     let mut answers: Vec<Vec<usize>> = vec![Vec::new(); prompts.len()];
-    let mut next: Vec<i64> = prompts.iter().flatten().map(|&token| token as i64).collect();
+    let mut next: Vec<i64> = prompts
+        .iter()
+        .flatten()
+        .map(|&token| token as i64)
+        .collect();
     let mut shape = [prompts.len(), first.len()];
     for _ in 0..length {
         let tokens = Tensor::from_data(TensorData::new(std::mem::take(&mut next), shape), &device);
@@ -197,7 +219,11 @@ pub fn sample(
         let logits: Vec<f32> = logits.into_data().iter::<f32>().collect();
         for (answer, row) in answers.iter_mut().zip(logits.chunks_exact(vocabulary)) {
             let ended = answer.last() == Some(&0);
-            let token = if ended { 0 } else { sampling.choose(row, &mut rng) };
+            let token = if ended {
+                0
+            } else {
+                sampling.choose(row, &mut rng)
+            };
             answer.push(token);
             next.push(token as i64);
         }
@@ -225,11 +251,16 @@ mod tests {
     #[test]
     fn a_model_learns_answers_and_gives_them() {
         let characters = Characters::of(["0123456789+"]);
-        let room = Room { prompt: 4, answer: 3 };
+        let room = Room {
+            prompt: 4,
+            answer: 3,
+        };
         let pairs = pairs(&characters, &room);
         let device = Device::flex().autodiff();
         device.seed(1);
-        let mut gpt = GptConfig::gpt2(characters.size(), 8, 1, 16, 2).init(&device).unwrap();
+        let mut gpt = GptConfig::gpt2(characters.size(), 8, 1, 16, 2)
+            .init(&device)
+            .unwrap();
         let mut optimizer = AdamWConfig::new().init();
         for _ in 0..150 {
             let loss = answer_loss(&gpt, &pairs, Context::EVALUATION).unwrap();
@@ -239,7 +270,10 @@ mod tests {
         let gpt = gpt.valid();
         let prompts: Vec<Vec<usize>> = pairs.iter().map(|pair| pair.prompt.clone()).collect();
         let answers = sample(&gpt, &prompts, 3, Sampling::GREEDY, 0).unwrap();
-        let texts: Vec<String> = answers.iter().map(|answer| characters.decode(answer)).collect();
+        let texts: Vec<String> = answers
+            .iter()
+            .map(|answer| characters.decode(answer))
+            .collect();
         assert_eq!(texts, ["2", "5", "12"]);
         // The loss is the mean of ln π over the tokens that count.
         let mask = answer_mask(&pairs, &Device::flex()).unwrap();
@@ -253,9 +287,15 @@ mod tests {
     #[test]
     fn texts_that_do_not_fit_are_named() {
         let characters = Characters::of(["ab"]);
-        let room = Room { prompt: 2, answer: 2 };
+        let room = Room {
+            prompt: 2,
+            answer: 2,
+        };
         let wrong = |result: Result<Vec<usize>>| result.unwrap_err().to_string();
-        assert_eq!(wrong(room.prompt(&characters, "abc")), "the character 'c' is not in the vocabulary");
+        assert_eq!(
+            wrong(room.prompt(&characters, "abc")),
+            "the character 'c' is not in the vocabulary"
+        );
         assert_eq!(
             wrong(room.prompt(&characters, "aba")),
             "a prompt of 3 characters, but there is room for 2"

@@ -8,7 +8,8 @@ use super::{
     puzzle::{Format, Question, option_letters},
     solver::{Embedded, SolveError, Solver},
     spec::{
-        Clue, Condition, Part, QuestionKind, Rule, Sourced, Spec, SpecError, Statement, Symbol, Worded,
+        Clue, Condition, Part, QuestionKind, Rule, Sourced, Spec, SpecError, Statement, Symbol,
+        Worded,
     },
     term::{Op, Term},
 };
@@ -159,7 +160,11 @@ impl<'a> Build<'a> {
         if spec.secret && conditions > count {
             build.secret(&mut choices)?;
         }
-        let clues = spec.clues.iter().enumerate().map(|(number, clue)| (count + number, clue));
+        let clues = spec
+            .clues
+            .iter()
+            .enumerate()
+            .map(|(number, clue)| (count + number, clue));
         for (number, condition) in clues.take_while(|(number, _)| *number < conditions) {
             build.condition(condition, number, &mut choices)?;
         }
@@ -174,7 +179,8 @@ impl<'a> Build<'a> {
             if list.is_empty() {
                 return Err(misfit("a statement"));
             }
-            self.scope.add(name.as_str(), list[rest % list.len()].clone());
+            self.scope
+                .add(name.as_str(), list[rest % list.len()].clone());
             rest /= list.len();
         }
         Ok(())
@@ -212,15 +218,20 @@ impl<'a> Build<'a> {
             Value::Table(table) => table.values.clone(),
             single => vec![single.clone()],
         };
-        let numbers = unknowns.iter().zip(values).map(|(unknown, value)| match unknown {
-            Value::Unsolved(unsolved) => match unsolved.number(&Value::from_json(value)?)? {
-                Term::Int(number) => Some(number),
-                Term::Bool(truth) => Some(i64::from(truth)),
+        let numbers = unknowns
+            .iter()
+            .zip(values)
+            .map(|(unknown, value)| match unknown {
+                Value::Unsolved(unsolved) => match unsolved.number(&Value::from_json(value)?)? {
+                    Term::Int(number) => Some(number),
+                    Term::Bool(truth) => Some(i64::from(truth)),
+                    _ => None,
+                },
                 _ => None,
-            },
-            _ => None,
-        });
-        (unknowns.len() == values.len()).then(|| numbers.collect()).flatten()
+            });
+        (unknowns.len() == values.len())
+            .then(|| numbers.collect())
+            .flatten()
     }
 
     fn value(&mut self, formula: &Sourced<Formula>) -> Built<Value> {
@@ -236,7 +247,10 @@ impl<'a> Build<'a> {
     fn list(&mut self, formula: &Sourced<Formula>) -> Built<Arc<[Value]>> {
         match self.value(formula)? {
             Value::List(items) if items.iter().all(Value::is_known) => Ok(items),
-            other => Err(self.wrong(formula, format!("{}, but a known list is expected", other.kind()))),
+            other => Err(self.wrong(
+                formula,
+                format!("{}, but a known list is expected", other.kind()),
+            )),
         }
     }
 
@@ -248,10 +262,15 @@ impl<'a> Build<'a> {
     }
 
     fn holds(&mut self, filter: Option<&Sourced<Formula>>) -> Built<bool> {
-        let Some(filter) = filter else { return Ok(true) };
+        let Some(filter) = filter else {
+            return Ok(true);
+        };
         match self.value(filter)? {
             Value::Bool(value) => Ok(value),
-            other => Err(self.wrong(filter, format!("{}, but a known truth value is expected", other.kind()))),
+            other => Err(self.wrong(
+                filter,
+                format!("{}, but a known truth value is expected", other.kind()),
+            )),
         }
     }
 
@@ -275,18 +294,28 @@ impl<'a> Build<'a> {
                 (Rule::Formula(formula), _) => self.value(formula)?,
                 (Rule::Draw(part), Some(configuration)) => {
                     let value = configuration.variables.get(name).and_then(Value::from_json);
-                    value.ok_or_else(|| self.wrong(&part.from, format!("the configuration has no {name}")))?
+                    value.ok_or_else(|| {
+                        self.wrong(&part.from, format!("the configuration has no {name}"))
+                    })?
                 }
-                (Rule::Draw(part), None) => self.draw_variable(part, variable.filter.as_ref(), choices)?,
+                (Rule::Draw(part), None) => {
+                    self.draw_variable(part, variable.filter.as_ref(), choices)?
+                }
             };
             if let Rule::Draw(part) = &variable.rule
                 && variable.difficulty != 0.0
             {
                 let place = self.place(part, &value)?;
-                let scale = if variable.difficulty > 0.0 { place } else { 1.0 - place };
+                let scale = if variable.difficulty > 0.0 {
+                    place
+                } else {
+                    1.0 - place
+                };
                 self.scales.push(scale);
             }
-            self.configuration.variables.insert(name.clone(), value.to_json());
+            self.configuration
+                .variables
+                .insert(name.clone(), value.to_json());
             self.scope.add(name.as_str(), value);
         }
         Ok(())
@@ -344,7 +373,10 @@ impl<'a> Build<'a> {
             }
         }
         let filter = filter.expect("without a filter the first draw counts");
-        Err(self.wrong(filter, format!("gave up after {DRAWS} draws: none fulfils {}", filter.text)))
+        Err(self.wrong(
+            filter,
+            format!("gave up after {DRAWS} draws: none fulfils {}", filter.text),
+        ))
     }
 
     /// Draws a part, or takes recorded places.
@@ -359,19 +391,31 @@ impl<'a> Build<'a> {
             Some(amount) => self.count(amount, 10_000)?,
             None => 1,
         };
-        let manner = Manner { ordered: part.ordered, repeat: part.repeat };
+        let manner = Manner {
+            ordered: part.ordered,
+            repeat: part.repeat,
+        };
         let places = match (draw, recorded) {
-            (Some(draw), _) => places(draw, list.len(), amount, manner).ok_or_else(|| match list.len() {
-                0 => self.wrong(&part.from, format!("{}: the list to draw from is empty", part.name)),
-                len => {
-                    let message = format!("{}: {amount} different items of a list of {len}", part.name);
-                    self.wrong(part.amount.as_ref().unwrap_or(&part.from), message)
-                }
-            })?,
+            (Some(draw), _) => {
+                places(draw, list.len(), amount, manner).ok_or_else(|| match list.len() {
+                    0 => self.wrong(
+                        &part.from,
+                        format!("{}: the list to draw from is empty", part.name),
+                    ),
+                    len => {
+                        let message =
+                            format!("{}: {amount} different items of a list of {len}", part.name);
+                        self.wrong(part.amount.as_ref().unwrap_or(&part.from), message)
+                    }
+                })?
+            }
             (None, places) => places.unwrap_or(&[]).to_vec(),
         };
         if places.len() != amount || places.iter().any(|&place| place >= list.len()) {
-            return Err(self.wrong(&part.from, format!("{}: the configuration does not fit", part.name)));
+            return Err(self.wrong(
+                &part.from,
+                format!("{}: the configuration does not fit", part.name),
+            ));
         }
         let value = match part.amount {
             Some(_) => Value::list(places.iter().map(|&place| list[place].clone())),
@@ -415,8 +459,11 @@ impl<'a> Build<'a> {
 
     /// Keys of a symbol and what its unknowns may be.
     fn symbol(&mut self, symbol: &Symbol) -> Built<(Vec<Vec<Value>>, UnsolvedKind, Domain)> {
-        let lists: Vec<(String, Sourced<Formula>)> =
-            symbol.keys.iter().map(|source| (String::new(), source.clone())).collect();
+        let lists: Vec<(String, Sourced<Formula>)> = symbol
+            .keys
+            .iter()
+            .map(|source| (String::new(), source.clone()))
+            .collect();
         let keys = self.combinations(&lists)?;
         let Some(from) = &symbol.from else {
             return Ok((keys, UnsolvedKind::Bool, Domain::Bool));
@@ -429,13 +476,32 @@ impl<'a> Build<'a> {
             (Value::Int(a), Value::Int(b)) => a + 1 == *b,
             _ => false,
         });
-        if let (true, Value::Int(min), Value::Int(max)) = (consecutive, &values[0], &values[values.len() - 1]) {
-            return Ok((keys, UnsolvedKind::Int, Domain::Int { min: *min, max: *max }));
+        if let (true, Value::Int(min), Value::Int(max)) =
+            (consecutive, &values[0], &values[values.len() - 1])
+        {
+            return Ok((
+                keys,
+                UnsolvedKind::Int,
+                Domain::Int {
+                    min: *min,
+                    max: *max,
+                },
+            ));
         }
-        if values.iter().enumerate().any(|(i, value)| values[..i].contains(value)) {
-            return Err(self.wrong(from, format!("{}: a value stands twice in its domain", symbol.name)));
+        if values
+            .iter()
+            .enumerate()
+            .any(|(i, value)| values[..i].contains(value))
+        {
+            return Err(self.wrong(
+                from,
+                format!("{}: a value stands twice in its domain", symbol.name),
+            ));
         }
-        let domain = Domain::Int { min: 0, max: values.len() as i64 - 1 };
+        let domain = Domain::Int {
+            min: 0,
+            max: values.len() as i64 - 1,
+        };
         Ok((keys, UnsolvedKind::Choice(values), domain))
     }
 
@@ -452,7 +518,12 @@ impl<'a> Build<'a> {
                 let recorded = match choices {
                     Choices::Recorded(recorded) | Choices::Redrawn(recorded, ..) => {
                         let drawn = recorded.statements.get(&statement.name);
-                        Some(drawn.and_then(|drawn| drawn.get(number)).cloned().unwrap_or_default())
+                        Some(
+                            drawn
+                                .and_then(|drawn| drawn.get(number))
+                                .cloned()
+                                .unwrap_or_default(),
+                        )
                     }
                     Choices::Drawn(_) => None,
                 };
@@ -462,11 +533,17 @@ impl<'a> Build<'a> {
                 values.push(value);
                 texts.push(Value::text(text.unwrap_or_default()));
             }
-            self.configuration.statements.insert(statement.name.clone(), all);
+            self.configuration
+                .statements
+                .insert(statement.name.clone(), all);
             let texts = Table::new(keys.clone(), texts);
             let values = Table::new(keys, values);
-            self.scope.add(statement.name.as_str(), Value::Table(Arc::new(values)));
-            self.scope.add(format!("{}.text", statement.name), Value::Table(Arc::new(texts)));
+            self.scope
+                .add(statement.name.as_str(), Value::Table(Arc::new(values)));
+            self.scope.add(
+                format!("{}.text", statement.name),
+                Value::Table(Arc::new(texts)),
+            );
         }
         Ok(())
     }
@@ -494,9 +571,16 @@ impl<'a> Build<'a> {
         }
         for _ in 0..DRAWS {
             let Choices::Drawn(draw) = choices else { break };
-            let template = if either.len() > 1 { draw.below(either.len()) } else { 0 };
+            let template = if either.len() > 1 {
+                draw.below(either.len())
+            } else {
+                0
+            };
             let clue = &either[template];
-            let mut drawn = Drawn { template, parts: Vec::new() };
+            let mut drawn = Drawn {
+                template,
+                parts: Vec::new(),
+            };
             for part in &clue.parts {
                 let (places, value) = self.part(part, Some(draw), None)?;
                 self.scope.add(part.name.as_str(), value);
@@ -522,9 +606,18 @@ impl<'a> Build<'a> {
         }
     }
 
-    fn finish(&mut self, clue: &Clue, drawn: Drawn, before: usize) -> Built<(Drawn, Value, Option<String>)> {
+    fn finish(
+        &mut self,
+        clue: &Clue,
+        drawn: Drawn,
+        before: usize,
+    ) -> Built<(Drawn, Value, Option<String>)> {
         let value = self.value(&clue.holds)?;
-        let text = clue.text.as_ref().map(|text| self.render(text)).transpose()?;
+        let text = clue
+            .text
+            .as_ref()
+            .map(|text| self.render(text))
+            .transpose()?;
         self.scope.truncate(before);
         Ok((drawn, value, text))
     }
@@ -533,9 +626,15 @@ impl<'a> Build<'a> {
     fn constrain(&mut self, value: &Value, label: String, formula: &Sourced<Formula>) -> Built<()> {
         let term = match value {
             Value::Bool(value) => Term::Bool(*value),
-            Value::Unsolved(Unsolved { term, kind: UnsolvedKind::Bool }) => term.clone(),
+            Value::Unsolved(Unsolved {
+                term,
+                kind: UnsolvedKind::Bool,
+            }) => term.clone(),
             other => {
-                return Err(self.wrong(formula, format!("{}, but a truth value is expected", other.kind())));
+                return Err(self.wrong(
+                    formula,
+                    format!("{}, but a truth value is expected", other.kind()),
+                ));
             }
         };
         self.problem.constraints.push(term);
@@ -543,7 +642,12 @@ impl<'a> Build<'a> {
         Ok(())
     }
 
-    fn condition(&mut self, condition: &Condition, number: usize, choices: &mut Choices) -> Built<()> {
+    fn condition(
+        &mut self,
+        condition: &Condition,
+        number: usize,
+        choices: &mut Choices,
+    ) -> Built<()> {
         if !condition.each.is_empty() {
             return self.each(condition);
         }
@@ -616,7 +720,10 @@ impl<'a> Build<'a> {
             }
             all = all
                 .into_iter()
-                .flat_map(|key| list.iter().map(move |item| key.iter().cloned().chain([item.clone()]).collect()))
+                .flat_map(|key| {
+                    list.iter()
+                        .map(move |item| key.iter().cloned().chain([item.clone()]).collect())
+                })
                 .collect();
         }
         Ok(all)
@@ -624,11 +731,15 @@ impl<'a> Build<'a> {
 
     /// How many clues a condition has, or may have.
     fn repeat(&mut self, condition: &Condition, choices: &mut Choices) -> Built<usize> {
-        let Some(repeat) = &condition.repeat else { return Ok(1) };
+        let Some(repeat) = &condition.repeat else {
+            return Ok(1);
+        };
         let count = match self.value(repeat)? {
             Value::Int(count) => count,
             Value::List(items) => {
-                let Choices::Drawn(draw) = choices else { return Ok(0) };
+                let Choices::Drawn(draw) = choices else {
+                    return Ok(0);
+                };
                 let numbers: Vec<i64> = items
                     .iter()
                     .filter_map(|item| match item {
@@ -642,12 +753,22 @@ impl<'a> Build<'a> {
                     (false, false) => numbers[draw.below(numbers.len())],
                 }
             }
-            other => return Err(self.wrong(repeat, format!("{}, but a known number is expected", other.kind()))),
+            other => {
+                return Err(self.wrong(
+                    repeat,
+                    format!("{}, but a known number is expected", other.kind()),
+                ));
+            }
         };
         usize::try_from(count)
             .ok()
             .filter(|count| *count <= CLUES)
-            .ok_or_else(|| self.wrong(repeat, format!("{count} clues, but 0 to {CLUES} are allowed")))
+            .ok_or_else(|| {
+                self.wrong(
+                    repeat,
+                    format!("{count} clues, but 0 to {CLUES} are allowed"),
+                )
+            })
     }
 
     /// Clues that differ and fulfil `together`.
@@ -657,12 +778,18 @@ impl<'a> Build<'a> {
         count: usize,
         choices: &mut Choices,
     ) -> Built<Vec<(Drawn, Value, Option<String>)>> {
-        let rounds = if condition.together.is_some() { DRAWS } else { 1 };
+        let rounds = if condition.together.is_some() {
+            DRAWS
+        } else {
+            1
+        };
         for _ in 0..rounds {
             let mut seen = HashSet::new();
             let mut clues = Vec::new();
             for _ in 0..count {
-                let clue = self.another(condition, &mut seen, choices)?.ok_or(Rejection::NoDraw)?;
+                let clue = self
+                    .another(condition, &mut seen, choices)?
+                    .ok_or(Rejection::NoDraw)?;
                 clues.push(clue);
             }
             let before = self.scope.len();
@@ -731,7 +858,11 @@ impl<'a> Build<'a> {
             if found.complete {
                 break;
             }
-            let clue = if clues.len() < most { self.another(condition, &mut seen, choices)? } else { None };
+            let clue = if clues.len() < most {
+                self.another(condition, &mut seen, choices)?
+            } else {
+                None
+            };
             let Some((drawn, value, text)) = clue else {
                 self.problem.constraints.truncate(start);
                 return Err(Rejection::NotUnique.into());
@@ -795,7 +926,9 @@ impl<'a> Build<'a> {
             known => known.clone(),
         };
         match self.scope.get(name) {
-            Some(Value::Table(table)) => (table.keys.clone(), table.values.iter().map(solve).collect()),
+            Some(Value::Table(table)) => {
+                (table.keys.clone(), table.values.iter().map(solve).collect())
+            }
             Some(value) => (Vec::new(), vec![solve(value)]),
             None => (Vec::new(), Vec::new()),
         }
@@ -810,7 +943,9 @@ impl<'a> Build<'a> {
             let best = best.ok_or(Rejection::NoSolution)?;
             self.optimum = Some(best);
             self.scope.add("optimum", Value::Int(best));
-            problem.constraints.push(Term::binary(Op::Equal, objective, Term::Int(best)));
+            problem
+                .constraints
+                .push(Term::binary(Op::Equal, objective, Term::Int(best)));
         }
         let found = self.solver.solutions(&problem, spec.max_solutions)?;
         if !found.complete {
@@ -827,8 +962,14 @@ impl<'a> Build<'a> {
     pub fn objective(&mut self, formula: &Sourced<Formula>) -> Built<Term> {
         match self.value(formula)? {
             Value::Int(value) => Ok(Term::Int(value)),
-            Value::Unsolved(Unsolved { term, kind: UnsolvedKind::Int }) => Ok(term),
-            other => Err(self.wrong(formula, format!("{}, but a number is expected", other.kind()))),
+            Value::Unsolved(Unsolved {
+                term,
+                kind: UnsolvedKind::Int,
+            }) => Ok(term),
+            other => Err(self.wrong(
+                formula,
+                format!("{}, but a number is expected", other.kind()),
+            )),
         }
     }
 
@@ -843,12 +984,15 @@ impl<'a> Build<'a> {
         for statement in &spec.statements {
             if let Some(Value::Table(table)) = self.scope.get(&statement.name).cloned() {
                 let known = table.values.iter().map(|value| match value {
-                    Value::Unsolved(unsolved) => unsolved.term.evaluate(solution).map(|n| unsolved.known(n)),
+                    Value::Unsolved(unsolved) => {
+                        unsolved.term.evaluate(solution).map(|n| unsolved.known(n))
+                    }
                     known => Some(known.clone()),
                 });
                 if let Some(values) = known.collect() {
                     let table = Table::new(table.keys.clone(), values);
-                    self.scope.add(statement.name.as_str(), Value::Table(Arc::new(table)));
+                    self.scope
+                        .add(statement.name.as_str(), Value::Table(Arc::new(table)));
                 }
             }
         }
@@ -866,7 +1010,8 @@ impl<'a> Build<'a> {
     pub fn questions(&mut self, mut choices: Choices) -> Built<(String, Vec<Question>)> {
         let spec = self.spec;
         self.scope.add("texts", Value::list(self.texts.clone()));
-        self.scope.add("solutions", Value::Int(self.solutions.len() as i64));
+        self.scope
+            .add("solutions", Value::Int(self.solutions.len() as i64));
         let text = self.render(&spec.text)?;
         let mut questions = Vec::new();
         for (number, question) in spec.questions.iter().enumerate() {
@@ -874,9 +1019,19 @@ impl<'a> Build<'a> {
             self.configuration.options.push(Vec::new());
             questions.push(match &question.kind {
                 QuestionKind::Free { answer, unordered } => self.free(ask, answer, *unordered)?,
-                QuestionKind::Options { amount, all, wrong, either } => {
+                QuestionKind::Options {
+                    amount,
+                    all,
+                    wrong,
+                    either,
+                } => {
                     let amount = self.count(amount, 26)?;
-                    let options = Options { amount, all: *all, wrong: *wrong, either };
+                    let options = Options {
+                        amount,
+                        all: *all,
+                        wrong: *wrong,
+                        either,
+                    };
                     self.choice(ask, &options, number, &mut choices)?
                 }
             });
@@ -901,7 +1056,12 @@ impl<'a> Build<'a> {
         }
         let value = same.expect("there is a solution");
         let shown = value.show();
-        let shown = shown.ok_or_else(|| self.wrong(answer, format!("{}, but an answer is a value", value.kind())))?;
+        let shown = shown.ok_or_else(|| {
+            self.wrong(
+                answer,
+                format!("{}, but an answer is a value", value.kind()),
+            )
+        })?;
         let format = match (&value, unordered) {
             (Value::Int(_), _) => Format::Number,
             (Value::Bool(_), _) => Format::Truth,
@@ -909,10 +1069,21 @@ impl<'a> Build<'a> {
             (Value::List(_), false) => Format::List,
             _ => Format::Text,
         };
-        Ok(Question { ask, format, options: Vec::new(), answer: shown })
+        Ok(Question {
+            ask,
+            format,
+            options: Vec::new(),
+            answer: shown,
+        })
     }
 
-    fn choice(&mut self, ask: String, wanted: &Options, number: usize, choices: &mut Choices) -> Built<Question> {
+    fn choice(
+        &mut self,
+        ask: String,
+        wanted: &Options,
+        number: usize,
+        choices: &mut Choices,
+    ) -> Built<Question> {
         let mut options: Vec<(Drawn, String, bool)> = Vec::new();
         match choices {
             Choices::Recorded(recorded) | Choices::Redrawn(recorded, ..) => {
@@ -945,11 +1116,26 @@ impl<'a> Build<'a> {
                 }
             }
         }
-        let right = options.iter().enumerate().filter(|(_, option)| option.2 != wanted.wrong);
+        let right = options
+            .iter()
+            .enumerate()
+            .filter(|(_, option)| option.2 != wanted.wrong);
         let answer = option_letters(right.map(|(place, _)| place));
-        let (drawn, options) = options.into_iter().map(|(drawn, text, _)| (drawn, text)).unzip();
-        *self.configuration.options.last_mut().expect("pushed before") = drawn;
-        Ok(Question { ask, format: Format::Options, options, answer })
+        let (drawn, options) = options
+            .into_iter()
+            .map(|(drawn, text, _)| (drawn, text))
+            .unzip();
+        *self
+            .configuration
+            .options
+            .last_mut()
+            .expect("pushed before") = drawn;
+        Ok(Question {
+            ask,
+            format: Format::Options,
+            options,
+            answer,
+        })
     }
 
     /// An option: what was drawn, its text and whether it holds.
@@ -982,5 +1168,8 @@ struct Options<'a> {
 }
 
 fn misfit(what: &str) -> Failure {
-    SpecError::whole(format!("the configuration does not fit this specification: {what}")).into()
+    SpecError::whole(format!(
+        "the configuration does not fit this specification: {what}"
+    ))
+    .into()
 }

@@ -45,7 +45,9 @@ impl Configuration {
     pub fn signature(&self) -> String {
         let numeric = |value: &Json| match value {
             Json::Number(_) | Json::Bool(_) => true,
-            Json::Array(items) => items.iter().all(|item| item.is_number() || item.is_boolean()),
+            Json::Array(items) => items
+                .iter()
+                .all(|item| item.is_number() || item.is_boolean()),
             _ => false,
         };
         let variables: Map<String, Json> = self

@@ -16,7 +16,12 @@ pub(crate) struct Manner {
 }
 
 /// Places of `amount` items of a list of `len`; `None` if there are too few without repetition.
-pub(crate) fn places(draw: &mut Draw, len: usize, amount: usize, manner: Manner) -> Option<Vec<usize>> {
+pub(crate) fn places(
+    draw: &mut Draw,
+    len: usize,
+    amount: usize,
+    manner: Manner,
+) -> Option<Vec<usize>> {
     if amount > 0 && (len == 0 || (!manner.repeat && amount > len)) {
         return None;
     }

@@ -28,30 +28,44 @@ pub struct Explanation {
 ///
 /// # Errors
 /// The configuration does not fit the specification, or the solver gives up.
-pub fn explain(puzzle: &Puzzle, spec: &Spec, solver: &dyn Solver) -> Result<Vec<Explanation>, SpecError> {
-    let mut build = Build::new(spec, solver, &puzzle.wording, Choices::Recorded(&puzzle.configuration))
-        .map_err(explain_failure)?;
+pub fn explain(
+    puzzle: &Puzzle,
+    spec: &Spec,
+    solver: &dyn Solver,
+) -> Result<Vec<Explanation>, SpecError> {
+    let mut build = Build::new(
+        spec,
+        solver,
+        &puzzle.wording,
+        Choices::Recorded(&puzzle.configuration),
+    )
+    .map_err(explain_failure)?;
     let of = build.problem.constraints.len();
     let mut explanations = Vec::new();
     for (question, asked) in spec.questions.iter().zip(&puzzle.questions) {
         let core = match &question.kind {
             QuestionKind::Free { answer, .. } if spec.optimize.is_some() => {
-                let by_value = build.unsolved(answer).filter(|value| {
-                    matches!(value, Value::Int(value) if Some(*value) == build.optimum)
-                });
+                let by_value = build.unsolved(answer).filter(
+                    |value| matches!(value, Value::Int(value) if Some(*value) == build.optimum),
+                );
                 match by_value {
                     Some(_) => better(&mut build, spec, solver),
                     None => Ok((0..of).collect()),
                 }
             }
-            QuestionKind::Free { answer, .. } => free(&mut build, answer, solver, spec.max_solutions),
+            QuestionKind::Free { answer, .. } => {
+                free(&mut build, answer, solver, spec.max_solutions)
+            }
             QuestionKind::Options { .. } => whole(&build, solver, spec.max_solutions),
         };
         let core = core.map_err(explain_failure)?;
         explanations.push(Explanation {
             question: asked.ask.clone(),
             answer: asked.answer.clone(),
-            conditions: core.into_iter().map(|place| build.labels[place].clone()).collect(),
+            conditions: core
+                .into_iter()
+                .map(|place| build.labels[place].clone())
+                .collect(),
             of,
         });
     }
@@ -102,7 +116,10 @@ fn free(
         let mut rest = core.clone();
         rest.remove(place);
         let constraints = rest.iter().map(|&place| all[place].clone()).collect();
-        let problem = Problem { unknowns: build.problem.unknowns.clone(), constraints };
+        let problem = Problem {
+            unknowns: build.problem.unknowns.clone(),
+            constraints,
+        };
         let found = solver.solutions(&problem, most)?;
         let mut agree = found.complete;
         for solution in &found.assignments {
@@ -125,7 +142,10 @@ fn same(value: &Value, known: &Value) -> Option<Term> {
             Some(Term::binary(Op::Equal, unsolved.term.clone(), number))
         }
         (Value::List(items), Value::List(known)) if items.len() == known.len() => {
-            let pairs = items.iter().zip(known.iter()).filter(|(item, _)| !item.is_known());
+            let pairs = items
+                .iter()
+                .zip(known.iter())
+                .filter(|(item, _)| !item.is_known());
             let terms: Option<Vec<Term>> = pairs.map(|(item, known)| same(item, known)).collect();
             let terms = terms?;
             (!terms.is_empty()).then_some(Term::Apply(Op::And, terms))
@@ -141,7 +161,10 @@ fn whole(build: &Build, solver: &dyn Solver, most: usize) -> Core {
     let mut place = 0;
     let solutions = |core: &[usize]| -> Result<_, SolveError> {
         let constraints = core.iter().map(|&place| all[place].clone()).collect();
-        let problem = Problem { unknowns: build.problem.unknowns.clone(), constraints };
+        let problem = Problem {
+            unknowns: build.problem.unknowns.clone(),
+            constraints,
+        };
         solver.solutions(&problem, most)
     };
     let expected = solutions(&core)?;

@@ -46,9 +46,15 @@ impl fmt::Display for GenerateError {
         match self {
             GenerateError::Spec(error) => error.fmt(f),
             GenerateError::Rejected { index, reasons } => {
-                let reasons: Vec<String> =
-                    reasons.iter().map(|(reason, count)| format!("{count} × {}", reason.about())).collect();
-                write!(f, "puzzle {index}: gave up after {ATTEMPTS} draws: {}", reasons.join(", "))
+                let reasons: Vec<String> = reasons
+                    .iter()
+                    .map(|(reason, count)| format!("{count} × {}", reason.about()))
+                    .collect();
+                write!(
+                    f,
+                    "puzzle {index}: gave up after {ATTEMPTS} draws: {}",
+                    reasons.join(", ")
+                )
             }
         }
     }
@@ -58,7 +64,11 @@ impl Generator {
     /// A generator with the specification's usual wording.
     pub fn new(spec: Spec, seed: u64) -> Self {
         let wording = spec.wordings[0].clone();
-        Self { spec, seed, wording }
+        Self {
+            spec,
+            seed,
+            wording,
+        }
     }
 
     /// The same puzzles in another wording.
@@ -87,7 +97,12 @@ impl Generator {
             match assemble(&self.spec, solver, &self.wording, Source::Drawn(&mut draw)) {
                 Ok(puzzle) => {
                     let (seed, index) = (self.seed, index);
-                    return Ok(Puzzle { seed, index, rejected, ..puzzle });
+                    return Ok(Puzzle {
+                        seed,
+                        index,
+                        rejected,
+                        ..puzzle
+                    });
                 }
                 Err(Failure::Spec(error)) => return Err(GenerateError::Spec(error)),
                 Err(Failure::NoDraw(error)) => {
@@ -112,6 +127,9 @@ impl Generator {
         indices: std::ops::Range<u64>,
         solver: &dyn Solver,
     ) -> Result<Vec<Puzzle>, GenerateError> {
-        indices.into_par_iter().map(|index| self.puzzle(index, solver)).collect()
+        indices
+            .into_par_iter()
+            .map(|index| self.puzzle(index, solver))
+            .collect()
     }
 }

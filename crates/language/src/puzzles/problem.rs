@@ -48,14 +48,24 @@ pub struct Problem {
 pub enum ProblemError {
     #[error("the domain of {name} is {min} to {max}, which is empty")]
     Empty { name: String, min: i64, max: i64 },
-    #[error("{name} may be {min} to {max}, but an unknown has at most {MOST_VALUES} values of absolute value at most {LARGEST}")]
+    #[error(
+        "{name} may be {min} to {max}, but an unknown has at most {MOST_VALUES} values of absolute value at most {LARGEST}"
+    )]
     Domain { name: String, min: i64, max: i64 },
     #[error("a term names unknown {index}, but there are {count}")]
     Unknown { index: usize, count: usize },
     #[error("{op} takes {allowed} arguments, but was given {given}")]
-    Arity { op: &'static str, allowed: String, given: usize },
+    Arity {
+        op: &'static str,
+        allowed: String,
+        given: usize,
+    },
     #[error("{op} takes {expected}, but was given {term}")]
-    Type { op: &'static str, expected: &'static str, term: String },
+    Type {
+        op: &'static str,
+        expected: &'static str,
+        term: String,
+    },
     #[error("{term} may be as large as {largest}, but at most {LARGEST} is allowed")]
     Overflow { term: String, largest: i64 },
     #[error("division by zero or less: the divisor {term} may be {least}")]
@@ -90,11 +100,21 @@ impl Problem {
         for Unknown { name, domain } in &self.unknowns {
             let ((min, max), name) = (domain.bounds(), || name.clone());
             if min > max {
-                return Err(ProblemError::Empty { name: name(), min, max });
+                return Err(ProblemError::Empty {
+                    name: name(),
+                    min,
+                    max,
+                });
             }
-            let wide = max.checked_sub(min).is_none_or(|width| width >= MOST_VALUES);
+            let wide = max
+                .checked_sub(min)
+                .is_none_or(|width| width >= MOST_VALUES);
             if wide || min < -LARGEST || max > LARGEST {
-                return Err(ProblemError::Domain { name: name(), min, max });
+                return Err(ProblemError::Domain {
+                    name: name(),
+                    min,
+                    max,
+                });
             }
         }
         for constraint in &self.constraints {
@@ -136,7 +156,10 @@ impl Problem {
             Term::Unknown(index) => {
                 let unknown = self.unknowns.get(*index);
                 let count = self.unknowns.len();
-                let unknown = unknown.ok_or(ProblemError::Unknown { index: *index, count })?;
+                let unknown = unknown.ok_or(ProblemError::Unknown {
+                    index: *index,
+                    count,
+                })?;
                 return Ok(unknown.domain.bounds());
             }
             Term::Apply(op, terms) => (*op, terms),
@@ -174,11 +197,12 @@ impl Problem {
             let (op, term) = (op.name(), term.to_string());
             Err(ProblemError::Type { op, expected, term })
         };
-        let all = |boolean: bool, terms: &[Term], expected| {
-            match terms.iter().find(|term| self.is_boolean(term) != boolean) {
-                Some(term) => wrong(expected, term),
-                None => Ok(()),
-            }
+        let all = |boolean: bool, terms: &[Term], expected| match terms
+            .iter()
+            .find(|term| self.is_boolean(term) != boolean)
+        {
+            Some(term) => wrong(expected, term),
+            None => Ok(()),
         };
         match op {
             Op::And | Op::Or | Op::Not | Op::Xor | Op::Implies | Op::Count => {
@@ -223,8 +247,14 @@ fn interval(
         Op::Absolute => absolute(x[0]),
         Op::If => (x[1].0.min(x[2].0), x[1].1.max(x[2].1)),
         Op::Count => (0, x.len() as i64),
-        Op::Minimum => (fold(i64::MAX, |v| v.0, i64::min), fold(i64::MAX, |v| v.1, i64::min)),
-        Op::Maximum => (fold(i64::MIN, |v| v.0, i64::max), fold(i64::MIN, |v| v.1, i64::max)),
+        Op::Minimum => (
+            fold(i64::MAX, |v| v.0, i64::min),
+            fold(i64::MAX, |v| v.1, i64::min),
+        ),
+        Op::Maximum => (
+            fold(i64::MIN, |v| v.0, i64::max),
+            fold(i64::MIN, |v| v.1, i64::max),
+        ),
         _ => (0, 1),
     })
 }

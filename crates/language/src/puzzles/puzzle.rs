@@ -122,7 +122,12 @@ impl Puzzle {
                 spec.fingerprint()
             )));
         }
-        let again = assemble(spec, solver, &self.wording, Source::Recorded(&self.configuration));
+        let again = assemble(
+            spec,
+            solver,
+            &self.wording,
+            Source::Recorded(&self.configuration),
+        );
         let mut again = again.map_err(explain)?;
         again.seed = self.seed;
         again.index = self.index;
@@ -146,8 +151,15 @@ impl Puzzle {
     ) -> Result<Puzzle, SpecError> {
         let known = |name: &String| spec.variables.iter().any(|variable| variable.name == *name);
         if let Some(unknown) = variables.iter().find(|name| !known(name)) {
-            let names: Vec<&str> = spec.variables.iter().map(|variable| &*variable.name).collect();
-            let message = format!("unknown variable \"{unknown}\"; there are {}", names.join(", "));
+            let names: Vec<&str> = spec
+                .variables
+                .iter()
+                .map(|variable| &*variable.name)
+                .collect();
+            let message = format!(
+                "unknown variable \"{unknown}\"; there are {}",
+                names.join(", ")
+            );
             return Err(SpecError::whole(message));
         }
         check_wording(spec, wording)?;
@@ -182,7 +194,9 @@ pub(crate) fn check_wording(spec: &Spec, wording: &str) -> Result<(), SpecError>
 pub(crate) fn explain(failure: Failure) -> SpecError {
     match failure {
         Failure::Spec(error) | Failure::NoDraw(error) => error,
-        Failure::Rejected(rejection) => SpecError::whole(format!("no puzzle: {}", rejection.about())),
+        Failure::Rejected(rejection) => {
+            SpecError::whole(format!("no puzzle: {}", rejection.about()))
+        }
     }
 }
 
@@ -212,7 +226,12 @@ pub(crate) fn assemble(
         }
         Source::Redrawn(recorded, names, seed, index) => {
             let draw = &mut stream(*seed, *index);
-            build = Build::new(spec, solver, wording, Choices::Redrawn(recorded, names, draw))?;
+            build = Build::new(
+                spec,
+                solver,
+                wording,
+                Choices::Redrawn(recorded, names, draw),
+            )?;
             (text, questions) = build.questions(Choices::Recorded(recorded))?;
         }
     }
@@ -242,10 +261,16 @@ pub(crate) fn assemble(
 impl Question {
     /// What an answer is worth.
     pub fn verify(&self, answer: &str) -> Verdict {
-        let (Some(given), Some(right)) = (read(answer, self.format), read(&self.answer, self.format)) else {
+        let (Some(given), Some(right)) =
+            (read(answer, self.format), read(&self.answer, self.format))
+        else {
             return Verdict::Unreadable;
         };
-        if given == right { Verdict::Right } else { Verdict::Wrong }
+        if given == right {
+            Verdict::Right
+        } else {
+            Verdict::Wrong
+        }
     }
 }
 
@@ -262,7 +287,13 @@ fn read(answer: &str, format: Format) -> Option<Vec<String>> {
         items.filter(|item| !item.is_empty()).collect()
     };
     Some(match format {
-        Format::Number => vec![answer.replace(['\u{a0}', ' '], "").parse::<i64>().ok()?.to_string()],
+        Format::Number => vec![
+            answer
+                .replace(['\u{a0}', ' '], "")
+                .parse::<i64>()
+                .ok()?
+                .to_string(),
+        ],
         Format::Truth => match answer.as_str() {
             "yes" | "true" => vec!["yes".into()],
             "no" | "false" => vec!["no".into()],
@@ -277,11 +308,17 @@ fn read(answer: &str, format: Format) -> Option<Vec<String>> {
         }
         Format::Options if answer == "none" => Vec::new(),
         Format::Options => {
-            let letters = answer.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
+            let letters = answer
+                .split(|c: char| !c.is_ascii_alphanumeric())
+                .filter(|part| !part.is_empty());
             let mut letters: Vec<String> = letters
                 .flat_map(|part| part.chars().map(String::from))
                 .collect();
-            if letters.is_empty() || letters.iter().any(|letter| !letter.as_bytes()[0].is_ascii_lowercase()) {
+            if letters.is_empty()
+                || letters
+                    .iter()
+                    .any(|letter| !letter.as_bytes()[0].is_ascii_lowercase())
+            {
                 return None;
             }
             letters.sort_unstable();
@@ -298,5 +335,9 @@ fn letter(place: usize) -> char {
 /// The answer of a question with options.
 pub(crate) fn option_letters(right: impl Iterator<Item = usize>) -> String {
     let letters: Vec<String> = right.map(|place| letter(place).to_string()).collect();
-    if letters.is_empty() { "none".into() } else { letters.join(", ") }
+    if letters.is_empty() {
+        "none".into()
+    } else {
+        letters.join(", ")
+    }
 }

@@ -9,7 +9,10 @@ pub fn duplicates(puzzles: &[Puzzle]) -> Vec<usize> {
     let mut seen = HashSet::new();
     let new = |puzzle: &Puzzle| (puzzle.seed_puzzle.clone(), puzzle.configuration.signature());
     let places = puzzles.iter().enumerate();
-    places.filter(|(_, puzzle)| !seen.insert(new(puzzle))).map(|(place, _)| place).collect()
+    places
+        .filter(|(_, puzzle)| !seen.insert(new(puzzle)))
+        .map(|(place, _)| place)
+        .collect()
 }
 
 /// A part of a split.
@@ -62,5 +65,7 @@ pub fn split(puzzles: &[Puzzle], held_out: &BTreeSet<String>, seed: u64) -> Vec<
 
 /// Whether a rated puzzle is hard.
 pub fn is_hard(puzzle: &Puzzle) -> bool {
-    puzzle.difficulty.is_some_and(|difficulty| difficulty >= HARD)
+    puzzle
+        .difficulty
+        .is_some_and(|difficulty| difficulty >= HARD)
 }

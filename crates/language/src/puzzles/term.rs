@@ -137,7 +137,11 @@ impl Term {
                 let [condition, yes, no] = &terms[..] else {
                     return None;
                 };
-                let chosen = if condition.evaluate(values)? != 0 { yes } else { no };
+                let chosen = if condition.evaluate(values)? != 0 {
+                    yes
+                } else {
+                    no
+                };
                 chosen.evaluate(values)?
             }
             Term::Apply(op, terms) => {
@@ -177,7 +181,9 @@ pub fn apply(op: Op, x: &[i64]) -> Option<i64> {
         Op::AtLeast => truth(x[0] >= x[1]),
         Op::Add => x.iter().try_fold(0i64, |sum, &v| sum.checked_add(v))?,
         Op::Subtract => x[0].checked_sub(x[1])?,
-        Op::Multiply => x.iter().try_fold(1i64, |product, &v| product.checked_mul(v))?,
+        Op::Multiply => x
+            .iter()
+            .try_fold(1i64, |product, &v| product.checked_mul(v))?,
         Op::Divide | Op::Modulo if x[1] <= 0 => return None,
         Op::Divide => x[0].div_euclid(x[1]),
         Op::Modulo => x[0].rem_euclid(x[1]),

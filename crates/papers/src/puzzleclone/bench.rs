@@ -11,12 +11,32 @@ const PUZZLES: Group = Group::new("puzzleclone");
 pub fn benches() -> Vec<Bench> {
     let half = Bars::ratio(0.5);
     vec![
-        Bench { sizes: &[("n", 8)], bars: half, ..Bench::new("queens", PUZZLES, queens) },
-        Bench { sizes: &[("n", 3)], bars: half, ..Bench::new("sudoku", PUZZLES, sudoku) },
-        Bench { sizes: &[("n", 14)], bars: half, ..Bench::new("knapsack", PUZZLES, knapsack) },
-        Bench { sizes: &[("n", 5)], bars: half, ..Bench::new("islanders", PUZZLES, islanders) },
+        Bench {
+            sizes: &[("n", 8)],
+            bars: half,
+            ..Bench::new("queens", PUZZLES, queens)
+        },
+        Bench {
+            sizes: &[("n", 3)],
+            bars: half,
+            ..Bench::new("sudoku", PUZZLES, sudoku)
+        },
+        Bench {
+            sizes: &[("n", 14)],
+            bars: half,
+            ..Bench::new("knapsack", PUZZLES, knapsack)
+        },
+        Bench {
+            sizes: &[("n", 5)],
+            bars: half,
+            ..Bench::new("islanders", PUZZLES, islanders)
+        },
         // Drawing, solving and writing; the peer draws the same kind and solves with Z3, as the authors do.
-        Bench { sizes: &[("puzzles", 16)], bars: half, ..Bench::new("generate", PUZZLES, generate) },
+        Bench {
+            sizes: &[("puzzles", 16)],
+            bars: half,
+            ..Bench::new("generate", PUZZLES, generate)
+        },
     ]
 }
 
@@ -25,7 +45,10 @@ fn op(op: Op, terms: impl IntoIterator<Item = Term>) -> Term {
 }
 
 fn ints(count: usize, min: i64, max: i64) -> Vec<Unknown> {
-    let unknown = |i| Unknown { name: format!("x{i}"), domain: Domain::Int { min, max } };
+    let unknown = |i| Unknown {
+        name: format!("x{i}"),
+        domain: Domain::Int { min, max },
+    };
     (0..count).map(unknown).collect()
 }
 
@@ -42,7 +65,9 @@ fn queens(bench: &Bench) -> Box<dyn FnMut()> {
         constraints: vec![columns, shifted(1), shifted(-1)],
     };
     Box::new(move || {
-        let found = Embedded::default().solutions(&problem, usize::MAX).expect("a valid problem");
+        let found = Embedded::default()
+            .solutions(&problem, usize::MAX)
+            .expect("a valid problem");
         assert!(found.complete);
     })
 }
@@ -59,15 +84,27 @@ fn sudoku(bench: &Bench) -> Box<dyn FnMut()> {
         constraints.push(op(Op::Distinct, (0..side).map(|j| cell(i, j))));
         constraints.push(op(Op::Distinct, (0..side).map(|j| cell(j, i))));
         let (row, column) = (i / n * n, i % n * n);
-        constraints.push(op(Op::Distinct, (0..side).map(|j| cell(row + j / n, column + j % n))));
+        constraints.push(op(
+            Op::Distinct,
+            (0..side).map(|j| cell(row + j / n, column + j % n)),
+        ));
     }
-    for (place, given) in GIVEN.bytes().enumerate().filter(|(_, given)| *given != b'0') {
+    for (place, given) in GIVEN
+        .bytes()
+        .enumerate()
+        .filter(|(_, given)| *given != b'0')
+    {
         let given = Term::Int(i64::from(given - b'0'));
         constraints.push(Term::binary(Op::Equal, Term::Unknown(place), given));
     }
-    let problem = Problem { unknowns: ints(side * side, 1, side as i64), constraints };
+    let problem = Problem {
+        unknowns: ints(side * side, 1, side as i64),
+        constraints,
+    };
     Box::new(move || {
-        let found = Embedded::default().solutions(&problem, 2).expect("a valid problem");
+        let found = Embedded::default()
+            .solutions(&problem, 2)
+            .expect("a valid problem");
         assert_eq!(found.assignments.len(), 1);
     })
 }
@@ -75,13 +112,19 @@ fn sudoku(bench: &Bench) -> Box<dyn FnMut()> {
 /// The best of a knapsack of `n` things.
 fn knapsack(bench: &Bench) -> Box<dyn FnMut()> {
     let n = bench.size("n");
-    let (weight, worth) = (|i: usize| (7 * i + 3) as i64 % 11 + 1, |i: usize| (5 * i + 4) as i64 % 13 + 1);
+    let (weight, worth) = (
+        |i: usize| (7 * i + 3) as i64 % 11 + 1,
+        |i: usize| (5 * i + 4) as i64 % 13 + 1,
+    );
     let total = |of: &dyn Fn(usize) -> i64| {
         let term = |i: usize| op(Op::If, [Term::Unknown(i), Term::Int(of(i)), Term::Int(0)]);
         op(Op::Add, (0..n).map(term))
     };
     let limit = (0..n).map(weight).sum::<i64>() / 2;
-    let unknown = |i| Unknown { name: format!("b{i}"), domain: Domain::Bool };
+    let unknown = |i| Unknown {
+        name: format!("b{i}"),
+        domain: Domain::Bool,
+    };
     let problem = Problem {
         unknowns: (0..n).map(unknown).collect(),
         constraints: vec![Term::binary(Op::AtMost, total(&weight), Term::Int(limit))],
@@ -89,7 +132,9 @@ fn knapsack(bench: &Bench) -> Box<dyn FnMut()> {
     let objective = total(&worth);
     Box::new(move || {
         let direction = offprint_language::puzzles::Direction::Maximize;
-        let best = Embedded::default().optimum(&problem, &objective, direction).expect("a valid problem");
+        let best = Embedded::default()
+            .optimum(&problem, &objective, direction)
+            .expect("a valid problem");
         assert!(best.is_some());
     })
 }
@@ -97,19 +142,33 @@ fn knapsack(bench: &Bench) -> Box<dyn FnMut()> {
 /// A puzzle of truth-tellers, its uniqueness proved.
 fn islanders(bench: &Bench) -> Box<dyn FnMut()> {
     let n = bench.size("n");
-    let unknown = |i| Unknown { name: format!("k{i}"), domain: Domain::Bool };
+    let unknown = |i| Unknown {
+        name: format!("k{i}"),
+        domain: Domain::Bool,
+    };
     // Each says of the next that he is a knave, but the last, who says that exactly two are knights.
     let says = |i: usize| {
         if i + 1 < n {
             Term::Unknown(i + 1).negated()
         } else {
-            Term::binary(Op::Equal, op(Op::Count, (0..n).map(Term::Unknown)), Term::Int(2))
+            Term::binary(
+                Op::Equal,
+                op(Op::Count, (0..n).map(Term::Unknown)),
+                Term::Int(2),
+            )
         }
     };
-    let constraints = (0..n).map(|i| Term::binary(Op::Equal, Term::Unknown(i), says(i))).collect();
-    let problem = Problem { unknowns: (0..n).map(unknown).collect(), constraints };
+    let constraints = (0..n)
+        .map(|i| Term::binary(Op::Equal, Term::Unknown(i), says(i)))
+        .collect();
+    let problem = Problem {
+        unknowns: (0..n).map(unknown).collect(),
+        constraints,
+    };
     Box::new(move || {
-        let found = Embedded::default().solutions(&problem, 2).expect("a valid problem");
+        let found = Embedded::default()
+            .solutions(&problem, 2)
+            .expect("a valid problem");
         assert!(found.complete);
     })
 }
@@ -120,7 +179,9 @@ fn generate(bench: &Bench) -> Box<dyn FnMut()> {
     let generator = Generator::new(seeds::get("islanders").expect("it is inside"), 1);
     Box::new(move || {
         for index in 0..count {
-            let puzzle = generator.puzzle(index, &Embedded::default()).expect("a good specification");
+            let puzzle = generator
+                .puzzle(index, &Embedded::default())
+                .expect("a good specification");
             assert!(!puzzle.text.is_empty());
         }
     })

@@ -17,11 +17,26 @@ use serde_json::{Map, Value, json};
 
 /// The kinds.
 pub const METHODS: &[Method] = &[
-    Method { kind: "solve", evaluate: solve },
-    Method { kind: "optimize", evaluate: optimize },
-    Method { kind: "options", evaluate: options },
-    Method { kind: "difficulty", evaluate: rate },
-    Method { kind: "policy", evaluate: policy },
+    Method {
+        kind: "solve",
+        evaluate: solve,
+    },
+    Method {
+        kind: "optimize",
+        evaluate: optimize,
+    },
+    Method {
+        kind: "options",
+        evaluate: options,
+    },
+    Method {
+        kind: "difficulty",
+        evaluate: rate,
+    },
+    Method {
+        kind: "policy",
+        evaluate: policy,
+    },
 ];
 
 fn bad(message: impl Into<String>) -> Error {
@@ -38,7 +53,9 @@ fn refused(error: LanguageError) -> Error {
 
 /// A field of `in`.
 fn field<'a>(case: &'a Case, name: &str) -> Result<&'a Value> {
-    case.input.get(name).ok_or_else(|| bad(format!("in has no \"{name}\"")))
+    case.input
+        .get(name)
+        .ok_or_else(|| bad(format!("in has no \"{name}\"")))
 }
 
 fn list<'a>(value: &'a Value, what: &str) -> Result<&'a [Value]> {
@@ -56,10 +73,16 @@ fn unknown(value: &Value) -> Result<Unknown> {
     let name = text("name").ok_or_else(|| bad(format!("variable {value} has no name")))?;
     let domain = match text("type") {
         Some("bool") => Domain::Bool,
-        Some("int") => Domain::Int { min: whole("min")?, max: whole("max")? },
+        Some("int") => Domain::Int {
+            min: whole("min")?,
+            max: whole("max")?,
+        },
         _ => return Err(bad(format!("variable {value}: type must be bool or int"))),
     };
-    Ok(Unknown { name: name.into(), domain })
+    Ok(Unknown {
+        name: name.into(),
+        domain,
+    })
 }
 
 /// A term: a name, a number, a truth value, or `[op, args…]`.
@@ -72,7 +95,9 @@ fn term(value: &Value, unknowns: &[Unknown]) -> Result<Term> {
         }
         Value::String(name) => {
             let place = unknowns.iter().position(|unknown| unknown.name == *name);
-            place.map(Term::Unknown).ok_or_else(|| bad(format!("no variable is called {name}")))
+            place
+                .map(Term::Unknown)
+                .ok_or_else(|| bad(format!("no variable is called {name}")))
         }
         Value::Array(items) => {
             let op = items.first().and_then(Value::as_str).and_then(Op::named);
@@ -88,8 +113,13 @@ fn problem(case: &Case) -> Result<Problem> {
     let unknowns = list(field(case, "variables")?, "variables")?;
     let unknowns: Vec<Unknown> = unknowns.iter().map(unknown).collect::<Result<_>>()?;
     let constraints = list(field(case, "constraints")?, "constraints")?.iter();
-    let constraints = constraints.map(|value| term(value, &unknowns)).collect::<Result<_>>()?;
-    Ok(Problem { unknowns, constraints })
+    let constraints = constraints
+        .map(|value| term(value, &unknowns))
+        .collect::<Result<_>>()?;
+    Ok(Problem {
+        unknowns,
+        constraints,
+    })
 }
 
 /// A value of an unknown as the cases write it.
@@ -101,7 +131,10 @@ fn value(unknown: &Unknown, number: i64) -> Value {
 }
 
 fn output(value: Value) -> Outputs {
-    Outputs { value, ..Outputs::default() }
+    Outputs {
+        value,
+        ..Outputs::default()
+    }
 }
 
 fn solve(case: &Case) -> Result<Outputs> {
@@ -115,7 +148,11 @@ fn solve(case: &Case) -> Result<Outputs> {
         });
         Value::Object(entries.collect::<Map<_, _>>())
     };
-    let forced = solved.forced.iter().enumerate().filter_map(|(i, number)| Some((i, (*number)?)));
+    let forced = solved
+        .forced
+        .iter()
+        .enumerate()
+        .filter_map(|(i, number)| Some((i, (*number)?)));
     Ok(output(json!({
         "solutions": solved.count,
         "unique": solved.unique.map(|all| named(&mut all.into_iter().enumerate())),
@@ -128,7 +165,8 @@ fn optimize(case: &Case) -> Result<Outputs> {
     let objective = term(field(case, "objective")?, &problem.unknowns)?;
     let direction: Direction = serde_json::from_value(field(case, "direction")?.clone())
         .map_err(|error| bad(format!("direction: {error}")))?;
-    let best = solver::optimize(&problem, &Embedded::default(), &objective, direction).map_err(unsolved)?;
+    let best = solver::optimize(&problem, &Embedded::default(), &objective, direction)
+        .map_err(unsolved)?;
     Ok(output(json!({
         "value": best.map(|(value, _)| value),
         "optimal_solutions": best.map_or(0, |(_, count)| count),
@@ -138,8 +176,9 @@ fn optimize(case: &Case) -> Result<Outputs> {
 fn options(case: &Case) -> Result<Outputs> {
     let problem = problem(case)?;
     let options = list(field(case, "options")?, "options")?.iter();
-    let options: Vec<Term> =
-        options.map(|value| term(value, &problem.unknowns)).collect::<Result<_>>()?;
+    let options: Vec<Term> = options
+        .map(|value| term(value, &problem.unknowns))
+        .collect::<Result<_>>()?;
     let (any, all) = solver::options(&problem, &Embedded::default(), &options).map_err(unsolved)?;
     Ok(output(json!({ "any": any, "all": all })))
 }
@@ -148,7 +187,9 @@ fn rate(case: &Case) -> Result<Outputs> {
     let decimals = case.config::<usize>("decimals")?;
     let records: Vec<Measures> = serde_json::from_value(field(case, "records")?.clone())
         .map_err(|error| bad(format!("records: {error}")))?;
-    Ok(output(json!({ "difficulty": difficulty(&records, decimals) })))
+    Ok(output(
+        json!({ "difficulty": difficulty(&records, decimals) }),
+    ))
 }
 
 fn policy(case: &Case) -> Result<Outputs> {
@@ -156,7 +197,9 @@ fn policy(case: &Case) -> Result<Outputs> {
     let grpo: Grpo = serde_json::from_value(case.config.clone())
         .map_err(|error| bad(format!("config: {error}")))?;
     let log_probs: Tensor<3> = case.tensor("in.log_probs", &device)?.require_grad();
-    let reference = case.has("in.reference").then(|| case.tensor("in.reference", &device));
+    let reference = case
+        .has("in.reference")
+        .then(|| case.tensor("in.reference", &device));
     let advantages = grpo.advantages(case.tensor("in.rewards", &device)?);
     let loss = grpo
         .loss(
@@ -172,6 +215,9 @@ fn policy(case: &Case) -> Result<Outputs> {
     outputs.put("out.advantages", advantages);
     outputs.put("out.loss", loss);
     let zero = || Tensor::zeros(log_probs.dims(), &device.clone().inner());
-    outputs.put("grad.log_probs", log_probs.grad(&gradients).unwrap_or_else(zero));
+    outputs.put(
+        "grad.log_probs",
+        log_probs.grad(&gradients).unwrap_or_else(zero),
+    );
     Ok(outputs)
 }

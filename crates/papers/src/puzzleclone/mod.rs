@@ -17,7 +17,10 @@ pub static WORK: Work = Work {
     parts: &[
         part("structured logical specifications", "puzzles::Spec"),
         part("seed puzzles (35 of our own)", "puzzles::seeds"),
-        part("variable and constraint randomization", "puzzles::Generator"),
+        part(
+            "variable and constraint randomization",
+            "puzzles::Generator",
+        ),
         part("reproduction mechanism", "puzzles::Puzzle::reproduce"),
         part("satisfiability modulo theories", "puzzles::{Solver, Z3}"),
         part("verifiable answers, formats", "puzzles::Puzzle::verify"),

@@ -117,7 +117,10 @@ impl Names {
         if kind.fits(expected) {
             Ok(kind)
         } else {
-            Err(Wrong::new(expression.at, format!("{kind}, but {expected} is expected")))
+            Err(Wrong::new(
+                expression.at,
+                format!("{kind}, but {expected} is expected"),
+            ))
         }
     }
 
@@ -127,7 +130,10 @@ impl Names {
             if let Piece::Formula(formula) = piece
                 && let kind @ Type::Table(..) = self.check(&formula.expression)?
             {
-                return Err(Wrong::new(formula.expression.at, format!("{kind} cannot stand in a text")));
+                return Err(Wrong::new(
+                    formula.expression.at,
+                    format!("{kind} cannot stand in a text"),
+                ));
             }
         }
         Ok(())
@@ -192,18 +198,25 @@ impl Names {
         match self.check(list)? {
             Type::List(item) => Ok(*item),
             Type::Any => Ok(Type::Any),
-            other => Err(Wrong::new(list.at, format!("{other}, but a list is expected"))),
+            other => Err(Wrong::new(
+                list.at,
+                format!("{other}, but a list is expected"),
+            )),
         }
     }
 
     fn index(&mut self, at: usize, table: &Expression, keys: &[Expression]) -> Result<Type, Wrong> {
         let kind = self.check(table)?;
-        let given: Vec<Type> = keys.iter().map(|key| self.check(key)).collect::<Result<_, _>>()?;
+        let given: Vec<Type> = keys
+            .iter()
+            .map(|key| self.check(key))
+            .collect::<Result<_, _>>()?;
         match kind {
             Type::Table(count, inner) if count == given.len() => Ok(*inner),
-            Type::Table(count, _) => {
-                Err(Wrong::new(at, format!("{} keys, but this table has {count}", given.len())))
-            }
+            Type::Table(count, _) => Err(Wrong::new(
+                at,
+                format!("{} keys, but this table has {count}", given.len()),
+            )),
             Type::List(inner) if given.len() == 1 => {
                 self.expect(&keys[0], &Type::Int)?;
                 Ok(*inner)
@@ -214,13 +227,21 @@ impl Names {
     }
 
     fn call(&mut self, at: usize, name: &str, arguments: &[Expression]) -> Result<Type, Wrong> {
-        let given: Vec<Type> =
-            arguments.iter().map(|argument| self.check(argument)).collect::<Result<_, _>>()?;
+        let given: Vec<Type> = arguments
+            .iter()
+            .map(|argument| self.check(argument))
+            .collect::<Result<_, _>>()?;
         let definitions = self.definitions.clone();
         if let Some(definition) = definitions.get(name) {
             if definition.parameters.len() != given.len() {
                 let expected = definition.parameters.len();
-                return Err(Wrong::new(at, format!("{name} takes {expected} arguments, but was given {}", given.len())));
+                return Err(Wrong::new(
+                    at,
+                    format!(
+                        "{name} takes {expected} arguments, but was given {}",
+                        given.len()
+                    ),
+                ));
             }
             let before = self.len();
             for (parameter, kind) in definition.parameters.iter().zip(given) {
@@ -238,7 +259,11 @@ impl Names {
         })?;
         (function.typed)(&given).ok_or_else(|| {
             let given: Vec<String> = given.iter().map(ToString::to_string).collect();
-            let given = if given.is_empty() { "nothing".into() } else { given.join(", ") };
+            let given = if given.is_empty() {
+                "nothing".into()
+            } else {
+                given.join(", ")
+            };
             Wrong::new(at, format!("{}, but was given {given}", function.usage))
         })
     }
@@ -280,12 +305,10 @@ impl Names {
     }
 }
 
-fn unknown<'a>(
-    at: usize,
-    what: &str,
-    name: &str,
-    known: impl Iterator<Item = &'a str>,
-) -> Wrong {
+fn unknown<'a>(at: usize, what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Wrong {
     let hint = nearest_name(name, known).map(|nearest| format!("; did you mean {nearest}?"));
-    Wrong::new(at, format!("unknown {what} \"{name}\"{}", hint.unwrap_or_default()))
+    Wrong::new(
+        at,
+        format!("unknown {what} \"{name}\"{}", hint.unwrap_or_default()),
+    )
 }

@@ -60,7 +60,10 @@ impl Scope {
     fn value(&mut self, expression: &Expression) -> Result<Value, Wrong> {
         let at = expression.at;
         self.left = self.left.checked_sub(1).ok_or_else(|| {
-            Wrong::new(at, format!("more than {STEPS} steps; a smaller list, perhaps"))
+            Wrong::new(
+                at,
+                format!("more than {STEPS} steps; a smaller list, perhaps"),
+            )
         })?;
         let wrong = |message: String| Wrong::new(at, message);
         match &expression.kind {
@@ -70,7 +73,8 @@ impl Scope {
                 value.ok_or_else(|| wrong(format!("unknown name \"{name}\"")))
             }
             Kind::List(items) => {
-                let items: Result<Vec<Value>, Wrong> = items.iter().map(|item| self.value(item)).collect();
+                let items: Result<Vec<Value>, Wrong> =
+                    items.iter().map(|item| self.value(item)).collect();
                 Ok(Value::list(items?))
             }
             Kind::Comprehension(parts) => {
@@ -80,7 +84,8 @@ impl Scope {
             }
             Kind::Index(table, keys) => {
                 let table = self.value(table)?;
-                let keys: Result<Vec<Value>, Wrong> = keys.iter().map(|key| self.value(key)).collect();
+                let keys: Result<Vec<Value>, Wrong> =
+                    keys.iter().map(|key| self.value(key)).collect();
                 index(&table, &keys?).map_err(wrong)
             }
             Kind::Call(name, arguments) => self.call(at, name, arguments),
@@ -110,7 +115,9 @@ impl Scope {
                 match (op, &left) {
                     (Binary::Term(Op::And), Value::Bool(false)) => return Ok(left),
                     (Binary::Term(Op::Or), Value::Bool(true)) => return Ok(left),
-                    (Binary::Term(Op::Implies), Value::Bool(false)) => return Ok(Value::Bool(true)),
+                    (Binary::Term(Op::Implies), Value::Bool(false)) => {
+                        return Ok(Value::Bool(true));
+                    }
                     _ => {}
                 }
                 let right = self.value(&pair.1)?;
@@ -120,7 +127,12 @@ impl Scope {
     }
 
     /// The items of a comprehension from a loop on.
-    fn each(&mut self, parts: &Comprehension, depth: usize, items: &mut Vec<Value>) -> Result<(), Wrong> {
+    fn each(
+        &mut self,
+        parts: &Comprehension,
+        depth: usize,
+        items: &mut Vec<Value>,
+    ) -> Result<(), Wrong> {
         let Some((name, list)) = parts.loops.get(depth) else {
             if let Some(filter) = &parts.filter {
                 match self.value(filter)? {
@@ -146,8 +158,10 @@ impl Scope {
     }
 
     fn call(&mut self, at: usize, name: &str, arguments: &[Expression]) -> Result<Value, Wrong> {
-        let arguments: Result<Vec<Value>, Wrong> =
-            arguments.iter().map(|argument| self.value(argument)).collect();
+        let arguments: Result<Vec<Value>, Wrong> = arguments
+            .iter()
+            .map(|argument| self.value(argument))
+            .collect();
         let arguments = arguments?;
         let definitions = self.definitions.clone();
         if let Some(definition) = definitions.get(name) {
@@ -180,18 +194,33 @@ fn index(table: &Value, keys: &[Value]) -> Result<Value, String> {
     if keys.iter().any(|key| !key.is_known()) {
         return Err("a key must be known; compare with `if … then … else` instead".into());
     }
-    let shown = || keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let shown = || {
+        keys.iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     match (table, keys) {
         (Value::Table(table), keys) => {
             let value = table.get(keys).cloned();
             value.ok_or_else(|| format!("the table has no [{}]", shown()))
         }
         (Value::List(items), [Value::Int(place)]) => {
-            let item = usize::try_from(*place).ok().and_then(|place| items.get(place));
-            item.cloned()
-                .ok_or_else(|| format!("place {place} of a list of {} items, counted from 0", items.len()))
+            let item = usize::try_from(*place)
+                .ok()
+                .and_then(|place| items.get(place));
+            item.cloned().ok_or_else(|| {
+                format!(
+                    "place {place} of a list of {} items, counted from 0",
+                    items.len()
+                )
+            })
         }
-        (other, _) => Err(format!("{} cannot be indexed by [{}]", other.kind(), shown())),
+        (other, _) => Err(format!(
+            "{} cannot be indexed by [{}]",
+            other.kind(),
+            shown()
+        )),
     }
 }
 
@@ -235,9 +264,17 @@ fn equal(left: &Value, right: &Value, same: bool) -> Result<Value, String> {
         if a.len() != b.len() {
             return Ok(Value::Bool(!same));
         }
-        let pairs: Result<Vec<Value>, String> = a.iter().zip(b.iter()).map(|(a, b)| equal(a, b, true)).collect();
+        let pairs: Result<Vec<Value>, String> = a
+            .iter()
+            .zip(b.iter())
+            .map(|(a, b)| equal(a, b, true))
+            .collect();
         let all = operate(Op::And, &pairs?, true)?;
-        return if same { Ok(all) } else { operate(Op::Not, &[all], true) };
+        return if same {
+            Ok(all)
+        } else {
+            operate(Op::Not, &[all], true)
+        };
     }
     let (a, b) = match (choices(left), choices(right)) {
         (None, None) => (as_term(left), as_term(right)),
@@ -247,7 +284,9 @@ fn equal(left: &Value, right: &Value, same: bool) -> Result<Value, String> {
             let (Some(a), Some(b)) = (as_term(left), as_term(right)) else {
                 return Err("these cannot be compared".into());
             };
-            let is = |term: &Term, place: usize| Term::binary(Op::Equal, term.clone(), Term::Int(place as i64));
+            let is = |term: &Term, place: usize| {
+                Term::binary(Op::Equal, term.clone(), Term::Int(place as i64))
+            };
             let shared = x.iter().enumerate().filter_map(|(i, value)| {
                 let j = y.iter().position(|other| other == value)?;
                 Some(Term::Apply(Op::And, vec![is(&a, i), is(&b, j)]))
@@ -264,12 +303,18 @@ fn equal(left: &Value, right: &Value, same: bool) -> Result<Value, String> {
         return Ok(Value::Bool(!same));
     };
     let op = if same { Op::Equal } else { Op::NotEqual };
-    Ok(Value::Unsolved(Unsolved::new(Term::binary(op, a, b), UnsolvedKind::Bool)))
+    Ok(Value::Unsolved(Unsolved::new(
+        Term::binary(op, a, b),
+        UnsolvedKind::Bool,
+    )))
 }
 
 fn choices(value: &Value) -> Option<Arc<[Value]>> {
     match value {
-        Value::Unsolved(Unsolved { kind: UnsolvedKind::Choice(labels), .. }) => Some(labels.clone()),
+        Value::Unsolved(Unsolved {
+            kind: UnsolvedKind::Choice(labels),
+            ..
+        }) => Some(labels.clone()),
         _ => None,
     }
 }

@@ -28,7 +28,10 @@ pub(super) fn formula(text: &str) -> Result<Formula, Wrong> {
     let (formula, end) = prefix(text, 0)?;
     if end < text.len() {
         let rest: String = text[end..].chars().take(12).collect();
-        return Err(Wrong::new(end, format!("expected an operator or the end, found \"{rest}\"")));
+        return Err(Wrong::new(
+            end,
+            format!("expected an operator or the end, found \"{rest}\""),
+        ));
     }
     Ok(formula)
 }
@@ -36,7 +39,10 @@ pub(super) fn formula(text: &str) -> Result<Formula, Wrong> {
 /// Parses the longest formula at the start of a text whose first byte counts as `offset`, and says where it ends.
 pub(super) fn prefix(text: &str, offset: usize) -> Result<(Formula, usize), Wrong> {
     if text.len() > LONGEST {
-        let message = format!("a formula of {} characters, but {LONGEST} is the most", text.len());
+        let message = format!(
+            "a formula of {} characters, but {LONGEST} is the most",
+            text.len()
+        );
         return Err(Wrong::new(offset, message));
     }
     let mut input = Input {
@@ -49,7 +55,10 @@ pub(super) fn prefix(text: &str, offset: usize) -> Result<(Formula, usize), Wron
             Ok((Formula { expression }, input.current_token_start()))
         }
         Err(_) => {
-            let mut wrong = input.state.wrong.unwrap_or_else(|| Wrong::new(0, "expected a formula"));
+            let mut wrong = input
+                .state
+                .wrong
+                .unwrap_or_else(|| Wrong::new(0, "expected a formula"));
             wrong.at += offset;
             Err(wrong)
         }
@@ -103,7 +112,11 @@ fn expect<'a, T>(
         Err(ErrMode::Backtrack(_)) => {
             input.reset(&start);
             let found: String = input.input.chars().take(12).collect();
-            let found = if found.is_empty() { "the end".into() } else { format!("\"{found}\"") };
+            let found = if found.is_empty() {
+                "the end".into()
+            } else {
+                format!("\"{found}\"")
+            };
             fail(input, at, format!("expected {what}, found {found}"))
         }
         other => other,
@@ -111,7 +124,9 @@ fn expect<'a, T>(
 }
 
 fn space(input: &mut Input) -> ModalResult<()> {
-    take_while(0.., |c: char| c.is_whitespace()).void().parse_next(input)
+    take_while(0.., |c: char| c.is_whitespace())
+        .void()
+        .parse_next(input)
 }
 
 /// A symbol and the space after it.
@@ -200,7 +215,11 @@ fn chain<'a>(
         input.state.depth += 1;
         if input.state.depth > 4 * DEEPEST {
             let at = input.current_token_start();
-            return fail(input, at, "a chain of operators that is too long; use sum, all or any");
+            return fail(
+                input,
+                at,
+                "a chain of operators that is too long; use sum, all or any",
+            );
         }
         let right = operand(input)?;
         left = binary(Binary::Term(op), left, right);
@@ -214,11 +233,15 @@ fn disjunction(input: &mut Input) -> ModalResult<Expression> {
 }
 
 fn exclusion(input: &mut Input) -> ModalResult<Expression> {
-    chain(input, conjunction, |i| word("xor").value(Op::Xor).parse_next(i))
+    chain(input, conjunction, |i| {
+        word("xor").value(Op::Xor).parse_next(i)
+    })
 }
 
 fn conjunction(input: &mut Input) -> ModalResult<Expression> {
-    chain(input, negation, |i| word("and").value(Op::And).parse_next(i))
+    chain(input, negation, |i| {
+        word("and").value(Op::And).parse_next(i)
+    })
 }
 
 fn negation(input: &mut Input) -> ModalResult<Expression> {
@@ -250,14 +273,17 @@ fn compare(input: &mut Input) -> ModalResult<Binary> {
     let term = |text, op| symbol(text).value(Binary::Term(op));
     alt((
         // Not the beginning of `=>` or `<=>`.
-        (peek(not(alt(("=>", "<=>")))), alt((
-            term("<=", Op::AtMost),
-            term(">=", Op::AtLeast),
-            term("!=", Op::NotEqual),
-            term("<", Op::Less),
-            term(">", Op::Greater),
-            term("=", Op::Equal),
-        )))
+        (
+            peek(not(alt(("=>", "<=>")))),
+            alt((
+                term("<=", Op::AtMost),
+                term(">=", Op::AtLeast),
+                term("!=", Op::NotEqual),
+                term("<", Op::Less),
+                term(">", Op::Greater),
+                term("=", Op::Equal),
+            )),
+        )
             .map(|(_, op)| op),
         word("in").value(Binary::In),
     ))
@@ -345,8 +371,17 @@ fn number(input: &mut Input) -> ModalResult<Atom> {
     let at = input.current_token_start();
     let digits = terminated(take_while(1.., '0'..='9'), space).parse_next(input)?;
     match digits.parse::<i64>() {
-        Ok(value) if value <= crate::puzzles::problem::LARGEST => Ok(Atom::Kind(Kind::Value(Value::Int(value)))),
-        _ => fail(input, at, format!("the number {digits}, but {} is the largest", crate::puzzles::problem::LARGEST)),
+        Ok(value) if value <= crate::puzzles::problem::LARGEST => {
+            Ok(Atom::Kind(Kind::Value(Value::Int(value))))
+        }
+        _ => fail(
+            input,
+            at,
+            format!(
+                "the number {digits}, but {} is the largest",
+                crate::puzzles::problem::LARGEST
+            ),
+        ),
     }
 }
 
@@ -408,7 +443,11 @@ fn comprehension(
         Some(()) => Some(expression(input)?),
         None => None,
     };
-    Ok(Ok(Comprehension { item, loops, filter }))
+    Ok(Ok(Comprehension {
+        item,
+        loops,
+        filter,
+    }))
 }
 
 fn brackets(input: &mut Input) -> ModalResult<Atom> {

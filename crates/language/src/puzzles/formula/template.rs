@@ -42,7 +42,10 @@ impl Template {
                 pieces.push(Piece::Formula(formula));
                 at += length + 2;
             } else if character == '}' {
-                return Err(Wrong::new(at, "\"}\" without \"{\"; a brace is written \"}}\""));
+                return Err(Wrong::new(
+                    at,
+                    "\"}\" without \"{\"; a brace is written \"}}\"",
+                ));
             } else {
                 plain.push(character);
                 at += character.len_utf8();

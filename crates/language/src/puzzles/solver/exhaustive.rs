@@ -49,10 +49,13 @@ impl Solver for Exhaustive {
         let mut best = None;
         self.each(problem, |assignment| {
             let value = objective.evaluate(assignment);
-            best = best.into_iter().chain(value).reduce(|a: i64, b| match direction {
-                Direction::Minimize => a.min(b),
-                Direction::Maximize => a.max(b),
-            });
+            best = best
+                .into_iter()
+                .chain(value)
+                .reduce(|a: i64, b| match direction {
+                    Direction::Minimize => a.min(b),
+                    Direction::Maximize => a.max(b),
+                });
             true
         })?;
         Ok(best)
@@ -82,7 +85,10 @@ impl Exhaustive {
                 return Ok(());
             }
             // The next one in lexicographic order.
-            let Some(place) = (0..bounds.len()).rev().find(|&i| assignment[i] < bounds[i].1) else {
+            let Some(place) = (0..bounds.len())
+                .rev()
+                .find(|&i| assignment[i] < bounds[i].1)
+            else {
                 return Ok(());
             };
             assignment[place] += 1;

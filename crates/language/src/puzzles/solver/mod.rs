@@ -45,7 +45,10 @@ pub enum SolveError {
     #[error("the solver gave up after {splits} steps")]
     GaveUp { splits: u64 },
     #[error("{solver} gave up: {reason}")]
-    Unknown { solver: &'static str, reason: String },
+    Unknown {
+        solver: &'static str,
+        reason: String,
+    },
 }
 
 /// Finds solutions. Every solver gives the same answers: solutions are sorted, and a core is minimal.
@@ -78,9 +81,15 @@ pub trait Solver: Sync {
     /// As [`Solver::solutions`].
     fn core(&self, problem: &Problem) -> Result<Option<Vec<usize>>, SolveError> {
         let satisfiable = |core: &[usize]| {
-            let constraints = core.iter().map(|&i| problem.constraints[i].clone()).collect();
+            let constraints = core
+                .iter()
+                .map(|&i| problem.constraints[i].clone())
+                .collect();
             let unknowns = problem.unknowns.clone();
-            let part = Problem { unknowns, constraints };
+            let part = Problem {
+                unknowns,
+                constraints,
+            };
             Ok::<bool, SolveError>(!self.solutions(&part, 1)?.assignments.is_empty())
         };
         let mut core: Vec<usize> = (0..problem.constraints.len()).collect();
@@ -123,7 +132,11 @@ pub fn solve(problem: &Problem, solver: &dyn Solver, most: usize) -> Result<Solv
         Some((first, rest)) => first
             .iter()
             .enumerate()
-            .map(|(i, value)| rest.iter().all(|other| other[i] == *value).then_some(*value))
+            .map(|(i, value)| {
+                rest.iter()
+                    .all(|other| other[i] == *value)
+                    .then_some(*value)
+            })
             .collect(),
         None => vec![None; problem.unknowns.len()],
     };
@@ -135,7 +148,11 @@ pub fn solve(problem: &Problem, solver: &dyn Solver, most: usize) -> Result<Solv
                 super::problem::Domain::Int { .. } => Term::Int(value),
             };
             let other = Term::binary(Op::NotEqual, Term::Unknown(unknown), value);
-            if !solver.solutions(&problem.with(other), 1)?.assignments.is_empty() {
+            if !solver
+                .solutions(&problem.with(other), 1)?
+                .assignments
+                .is_empty()
+            {
                 *forced = None;
             }
         }
@@ -156,9 +173,14 @@ pub fn options(
     solver: &dyn Solver,
     options: &[Term],
 ) -> Result<(Vec<usize>, Vec<usize>), SolveError> {
-    let holds = |term: Term| Ok::<bool, SolveError>(
-        !solver.solutions(&problem.with(term), 1)?.assignments.is_empty(),
-    );
+    let holds = |term: Term| {
+        Ok::<bool, SolveError>(
+            !solver
+                .solutions(&problem.with(term), 1)?
+                .assignments
+                .is_empty(),
+        )
+    };
     let (mut any, mut all) = (Vec::new(), Vec::new());
     for (index, option) in options.iter().enumerate() {
         let some = holds(option.clone())?;
@@ -186,5 +208,8 @@ pub fn optimize(
         return Ok(None);
     };
     let best = problem.with(Term::binary(Op::Equal, objective.clone(), Term::Int(value)));
-    Ok(Some((value, solver.solutions(&best, usize::MAX)?.assignments.len())))
+    Ok(Some((
+        value,
+        solver.solutions(&best, usize::MAX)?.assignments.len(),
+    )))
 }

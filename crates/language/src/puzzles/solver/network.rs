@@ -195,7 +195,9 @@ impl Network {
             // min(x) = 0 − max(0 − x)
             Op::Minimum => {
                 let zero = self.constant(0);
-                let negative = x.into_iter().map(|x| self.operator(Rule::Subtract, vec![zero, x]));
+                let negative = x
+                    .into_iter()
+                    .map(|x| self.operator(Rule::Subtract, vec![zero, x]));
                 let negative = negative.collect();
                 let largest = self.operator(Rule::Maximum, negative);
                 self.operator(Rule::Subtract, vec![zero, largest])
@@ -419,7 +421,8 @@ impl Network {
             return 1;
         }
         let (first, last) = (place(set, low).0, place(set, high).0);
-        let words = (first..=last).map(|word| self.within_bounds(set, word, low, high).count_ones());
+        let words =
+            (first..=last).map(|word| self.within_bounds(set, word, low, high).count_ones());
         words.map(u64::from).sum()
     }
 

@@ -30,8 +30,16 @@ impl Network {
             Rule::Subtract => {
                 let (a, b) = (at(self, 0), at(self, 1));
                 self.within(node, self.low[a] - self.high[b], self.high[a] - self.low[b])?;
-                self.within(a, self.low[node] + self.low[b], self.high[node] + self.high[b])?;
-                self.within(b, self.low[a] - self.high[node], self.high[a] - self.low[node])
+                self.within(
+                    a,
+                    self.low[node] + self.low[b],
+                    self.high[node] + self.high[b],
+                )?;
+                self.within(
+                    b,
+                    self.low[a] - self.high[node],
+                    self.high[a] - self.low[node],
+                )
             }
             Rule::Multiply => self.product(node, at(self, 0), at(self, 1)),
             Rule::Divide => self.quotient(node, at(self, 0), at(self, 1)),
@@ -160,7 +168,11 @@ impl Network {
             let ((n0, n1), (b0, b1)) = (of(self, node), of(self, b));
             // Where b may be 0, a may be anything if the product may be 0 as well.
             if b0 > 0 || b1 < 0 {
-                let (n, d) = if b0 > 0 { ((n0, n1), (b0, b1)) } else { ((-n1, -n0), (-b1, -b0)) };
+                let (n, d) = if b0 > 0 {
+                    ((n0, n1), (b0, b1))
+                } else {
+                    ((-n1, -n0), (-b1, -b0))
+                };
                 // ⌈n/d⌉ = −⌊−n/d⌋
                 let low = -quotient((-n.0, -n.0), if n.0 >= 0 { (d.1, d.1) } else { (d.0, d.0) }).0;
                 let high = quotient((n.1, n.1), if n.1 >= 0 { (d.0, d.0) } else { (d.1, d.1) }).1;
@@ -177,7 +189,12 @@ impl Network {
         let (low, high) = quotient((self.low[a], self.high[a]), (self.low[b], self.high[b]));
         self.within(node, low, high)?;
         // node · b ≤ a ≤ (node + 1) · b − 1
-        let (n0, n1, b0, b1) = (self.low[node], self.high[node] + 1, self.low[b], self.high[b]);
+        let (n0, n1, b0, b1) = (
+            self.low[node],
+            self.high[node] + 1,
+            self.low[b],
+            self.high[b],
+        );
         let least = n0.saturating_mul(if n0 >= 0 { b0 } else { b1 });
         let most = n1.saturating_mul(if n1 >= 0 { b1 } else { b0 });
         self.within(a, least, most - 1)
@@ -316,7 +333,10 @@ impl Network {
             return Ok(());
         }
         for a in nodes {
-            let only = self.values(a).into_iter().find(|v| holders[(v - low) as usize] == 1);
+            let only = self
+                .values(a)
+                .into_iter()
+                .find(|v| holders[(v - low) as usize] == 1);
             if let Some(value) = only
                 && self.set_of(a).is_some()
             {

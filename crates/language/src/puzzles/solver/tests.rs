@@ -10,12 +10,18 @@ use proptest::prelude::*;
 
 fn int(name: &str, min: i64, max: i64) -> Unknown {
     let name = name.into();
-    Unknown { name, domain: Domain::Int { min, max } }
+    Unknown {
+        name,
+        domain: Domain::Int { min, max },
+    }
 }
 
 fn boolean(name: &str) -> Unknown {
     let name = name.into();
-    Unknown { name, domain: Domain::Bool }
+    Unknown {
+        name,
+        domain: Domain::Bool,
+    }
 }
 
 fn op(op: Op, terms: impl IntoIterator<Item = Term>) -> Term {
@@ -24,7 +30,10 @@ fn op(op: Op, terms: impl IntoIterator<Item = Term>) -> Term {
 
 /// Terms over two truth values (0, 1) and three numbers (2, 3, 4).
 fn number(depth: u32) -> BoxedStrategy<Term> {
-    let leaf = prop_oneof![(2usize..5).prop_map(Term::Unknown), (-6i64..9).prop_map(Term::Int)];
+    let leaf = prop_oneof![
+        (2usize..5).prop_map(Term::Unknown),
+        (-6i64..9).prop_map(Term::Int)
+    ];
     if depth == 0 {
         return leaf.boxed();
     }
@@ -43,13 +52,17 @@ fn number(depth: u32) -> BoxedStrategy<Term> {
         divided(Op::Modulo),
         inner().prop_map(|a| Term::Apply(Op::Absolute, vec![a])),
         prop::collection::vec(truth(depth - 1), 1..4).prop_map(|x| Term::Apply(Op::Count, x)),
-        (truth(depth - 1), inner(), inner()).prop_map(|(c, a, b)| Term::Apply(Op::If, vec![c, a, b])),
+        (truth(depth - 1), inner(), inner())
+            .prop_map(|(c, a, b)| Term::Apply(Op::If, vec![c, a, b])),
     ]
     .boxed()
 }
 
 fn truth(depth: u32) -> BoxedStrategy<Term> {
-    let leaf = prop_oneof![(0usize..2).prop_map(Term::Unknown), any::<bool>().prop_map(Term::Bool)];
+    let leaf = prop_oneof![
+        (0usize..2).prop_map(Term::Unknown),
+        any::<bool>().prop_map(Term::Bool)
+    ];
     if depth == 0 {
         return leaf.boxed();
     }
@@ -77,16 +90,18 @@ fn truth(depth: u32) -> BoxedStrategy<Term> {
 
 fn problem() -> impl Strategy<Value = Problem> {
     let domains = (-4i64..3, 0i64..7, -2i64..3, 0i64..6, -70i64..70, 0i64..4);
-    (domains, prop::collection::vec(truth(3), 1..4)).prop_map(|((a, b, c, d, e, f), constraints)| Problem {
-        unknowns: vec![
-            boolean("p"),
-            boolean("q"),
-            int("x", a, a + b),
-            int("y", c, c + d),
-            int("z", e, e + f),
-        ],
-        constraints,
-    })
+    (domains, prop::collection::vec(truth(3), 1..4)).prop_map(
+        |((a, b, c, d, e, f), constraints)| Problem {
+            unknowns: vec![
+                boolean("p"),
+                boolean("q"),
+                int("x", a, a + b),
+                int("y", c, c + d),
+                int("z", e, e + f),
+            ],
+            constraints,
+        },
+    )
 }
 
 proptest! {
@@ -140,7 +155,11 @@ fn wide_domains_are_halved() {
     let problem = Problem {
         unknowns: vec![int("x", 0, 60_000), int("y", 0, 60_000)],
         constraints: vec![
-            Term::binary(Op::Equal, op(Op::Add, [square(&x), square(&y)]), Term::Int(65_000)),
+            Term::binary(
+                Op::Equal,
+                op(Op::Add, [square(&x), square(&y)]),
+                Term::Int(65_000),
+            ),
             Term::binary(Op::Less, x, y),
         ],
     };
@@ -169,7 +188,10 @@ fn options_hold_in_some_or_all_solutions() {
     assert_eq!(found, (vec![0, 1], vec![1]));
     // Without a solution no option holds.
     let none = problem.with(Term::Bool(false));
-    assert_eq!(options(&none, &Embedded::default(), &wanted).unwrap(), (vec![], vec![]));
+    assert_eq!(
+        options(&none, &Embedded::default(), &wanted).unwrap(),
+        (vec![], vec![])
+    );
 }
 
 #[test]
@@ -177,8 +199,17 @@ fn giving_up_is_no_answer() {
     let unknowns = (0..12).map(|i| int(&format!("x{i}"), 1, 11)).collect();
     let all = op(Op::Distinct, (0..12).map(Term::Unknown));
     // Pigeons: propagation alone sees it.
-    let problem = Problem { unknowns, constraints: vec![all] };
-    assert!(Embedded::default().solutions(&problem, 1).unwrap().assignments.is_empty());
+    let problem = Problem {
+        unknowns,
+        constraints: vec![all],
+    };
+    assert!(
+        Embedded::default()
+            .solutions(&problem, 1)
+            .unwrap()
+            .assignments
+            .is_empty()
+    );
     let few = Embedded { splits: 3 };
     let free = Problem::new((0..9).map(|i| boolean(&format!("b{i}"))).collect());
     let error = few.solutions(&free, usize::MAX).unwrap_err();
@@ -189,28 +220,52 @@ fn giving_up_is_no_answer() {
 #[test]
 fn bad_problems_are_named() {
     let wrong = |unknowns: Vec<Unknown>, term: Term| {
-        let problem = Problem { unknowns, constraints: vec![term] };
+        let problem = Problem {
+            unknowns,
+            constraints: vec![term],
+        };
         let error = Embedded::default().solutions(&problem, 1).unwrap_err();
-        assert_eq!(error, Exhaustive::default().solutions(&problem, 1).unwrap_err());
+        assert_eq!(
+            error,
+            Exhaustive::default().solutions(&problem, 1).unwrap_err()
+        );
         error.to_string()
     };
     let x = || Term::Unknown(0);
     let of = |o, a, b| Term::binary(o, a, b);
-    assert_eq!(wrong(vec![int("x", 2, 1)], Term::Bool(true)), "the domain of x is 2 to 1, which is empty");
+    assert_eq!(
+        wrong(vec![int("x", 2, 1)], Term::Bool(true)),
+        "the domain of x is 2 to 1, which is empty"
+    );
     assert!(wrong(vec![int("x", 0, 1 << 20)], Term::Bool(true)).contains("at most 65536 values"));
     assert_eq!(
-        wrong(vec![int("x", 0, 5)], of(Op::Equal, of(Op::Divide, Term::Int(6), x()), Term::Int(2))),
+        wrong(
+            vec![int("x", 0, 5)],
+            of(Op::Equal, of(Op::Divide, Term::Int(6), x()), Term::Int(2))
+        ),
         "division by zero or less: the divisor #0 may be 0"
     );
-    assert_eq!(wrong(vec![int("x", 0, 5)], x()), "#0, but a constraint must be true or false");
-    assert_eq!(wrong(vec![], op(Op::Not, [])), "not takes 1 arguments, but was given 0");
-    assert_eq!(wrong(vec![], of(Op::And, Term::Unknown(3), Term::Bool(true))), "and takes truth values, but was given #3");
+    assert_eq!(
+        wrong(vec![int("x", 0, 5)], x()),
+        "#0, but a constraint must be true or false"
+    );
+    assert_eq!(
+        wrong(vec![], op(Op::Not, [])),
+        "not takes 1 arguments, but was given 0"
+    );
+    assert_eq!(
+        wrong(vec![], of(Op::And, Term::Unknown(3), Term::Bool(true))),
+        "and takes truth values, but was given #3"
+    );
     assert_eq!(
         wrong(vec![int("x", 0, 5)], of(Op::Equal, x(), Term::Bool(true))),
         "= takes two truth values or two numbers, but was given true"
     );
     let power = (0..8).fold(x(), |power, _| of(Op::Multiply, power, Term::Int(1000)));
-    assert!(wrong(vec![int("x", 0, 5)], of(Op::Equal, power, Term::Int(0))).contains("may be as large as"));
+    assert!(
+        wrong(vec![int("x", 0, 5)], of(Op::Equal, power, Term::Int(0)))
+            .contains("may be as large as")
+    );
     let deep = (0..1000).fold(Term::Bool(true), |term, _| term.negated());
     assert_eq!(wrong(vec![], deep), ProblemError::Deep.to_string());
 }

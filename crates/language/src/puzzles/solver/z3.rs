@@ -72,16 +72,28 @@ fn expression(term: &Term, unknowns: &[Expression]) -> Expression {
         Term::Unknown(index) => return unknowns[*index].clone(),
         Term::Apply(op, terms) => (*op, terms),
     };
-    let x: Vec<Expression> = terms.iter().map(|term| expression(term, unknowns)).collect();
+    let x: Vec<Expression> = terms
+        .iter()
+        .map(|term| expression(term, unknowns))
+        .collect();
     let truths = || x.iter().map(Expression::truth).collect::<Vec<Bool>>();
     let numbers = || x.iter().map(Expression::number).collect::<Vec<Int>>();
     let compare = |f: fn(&Int, Int) -> Bool| Expression::Bool(f(&x[0].number(), x[1].number()));
     let choose = |least: bool| {
         let choose = |a: Int, b: Int| {
-            let first = if least { a.le(b.clone()) } else { a.ge(b.clone()) };
+            let first = if least {
+                a.le(b.clone())
+            } else {
+                a.ge(b.clone())
+            };
             first.ite(&a, &b)
         };
-        Expression::Int(numbers().into_iter().reduce(choose).expect("at least one argument"))
+        Expression::Int(
+            numbers()
+                .into_iter()
+                .reduce(choose)
+                .expect("at least one argument"),
+        )
     };
     match op {
         Op::And => Expression::Bool(Bool::and(&truths())),
@@ -121,7 +133,10 @@ fn expression(term: &Term, unknowns: &[Expression]) -> Expression {
 
 fn unknown(reason: Option<String>) -> SolveError {
     let reason = reason.unwrap_or_else(|| "no reason given".into());
-    SolveError::Unknown { solver: "z3", reason }
+    SolveError::Unknown {
+        solver: "z3",
+        reason,
+    }
 }
 
 impl Solver for Z3 {
@@ -153,7 +168,9 @@ impl Solver for Z3 {
             let mut differs = Vec::new();
             for constant in &constants {
                 // Completion: an unknown that may have any value has one all the same.
-                let value = model.eval(&constant.number(), true).and_then(|value| value.as_i64());
+                let value = model
+                    .eval(&constant.number(), true)
+                    .and_then(|value| value.as_i64());
                 let value = value.ok_or_else(|| unknown(None))?;
                 differs.push(constant.number().ne(Int::from_i64(value)));
                 values.push(value);
@@ -189,7 +206,9 @@ impl Solver for Z3 {
             SatResult::Unknown => Err(unknown(optimizer.get_reason_unknown())),
             SatResult::Sat => {
                 let model = optimizer.get_model().ok_or_else(|| unknown(None))?;
-                let value = model.eval(&objective, true).and_then(|value| value.as_i64());
+                let value = model
+                    .eval(&objective, true)
+                    .and_then(|value| value.as_i64());
                 value.map(Some).ok_or_else(|| unknown(None))
             }
         }
@@ -201,8 +220,9 @@ impl Solver for Z3 {
         let (constants, bounds) = unknowns(problem);
         let solver = z3::Solver::new();
         bounds.iter().for_each(|bound| solver.assert(bound));
-        let marks: Vec<Bool> =
-            (0..problem.constraints.len()).map(|place| Bool::new_const(format!("c{place}"))).collect();
+        let marks: Vec<Bool> = (0..problem.constraints.len())
+            .map(|place| Bool::new_const(format!("c{place}")))
+            .collect();
         for (constraint, mark) in problem.constraints.iter().zip(&marks) {
             solver.assert(mark.implies(expression(constraint, &constants).truth()));
         }
@@ -210,10 +230,15 @@ impl Solver for Z3 {
             let assumed: Vec<Bool> = core.iter().map(|&place| marks[place].clone()).collect();
             match solver.check_assumptions(&assumed) {
                 SatResult::Unsat => {
-                    let names: Vec<String> =
-                        solver.get_unsat_core().iter().map(ToString::to_string).collect();
+                    let names: Vec<String> = solver
+                        .get_unsat_core()
+                        .iter()
+                        .map(ToString::to_string)
+                        .collect();
                     let inside = |place: &usize| names.contains(&format!("c{place}"));
-                    Ok(Some(core.iter().copied().filter(inside).collect::<Vec<usize>>()))
+                    Ok(Some(
+                        core.iter().copied().filter(inside).collect::<Vec<usize>>(),
+                    ))
                 }
                 SatResult::Sat => Ok(None),
                 SatResult::Unknown => Err(unknown(solver.get_reason_unknown())),

@@ -20,13 +20,21 @@ const MOST_SOLUTIONS: usize = 100_000;
 
 pub(super) fn compile(source: &str) -> Result<Spec, SpecError> {
     if source.len() > LARGEST {
-        let message = format!("{} bytes, but a specification has at most {LARGEST}", source.len());
+        let message = format!(
+            "{} bytes, but a specification has at most {LARGEST}",
+            source.len()
+        );
         return Err(SpecError::whole(message));
     }
     let document: Document = serde_saphyr::from_str(source).map_err(|error| {
         let message = error.without_snippet().to_string();
         match error.location() {
-            Some(at) => SpecError::at(source, at.line() as usize, at.column() as usize, strip_place(&message)),
+            Some(at) => SpecError::at(
+                source,
+                at.line() as usize,
+                at.column() as usize,
+                strip_place(&message),
+            ),
             None => SpecError::whole(message),
         }
     })?;
@@ -64,14 +72,21 @@ impl Compiler<'_> {
         let kind = self.name(&document.kind)?;
         let definitions = self.definitions(&document)?;
         self.names.definitions = definitions.clone();
-        self.names.later = document.variables.0.iter().map(|(name, _)| name.value.clone()).collect();
+        self.names.later = document
+            .variables
+            .0
+            .iter()
+            .map(|(name, _)| name.value.clone())
+            .collect();
         let mut variables = Vec::new();
         for (name, variable) in &document.variables.0 {
             variables.push(self.variable(name, variable)?);
         }
         self.names.later.clear();
         if document.symbols.0.is_empty() {
-            return Err(SpecError::whole("symbols: none, but a puzzle has at least one unknown"));
+            return Err(SpecError::whole(
+                "symbols: none, but a puzzle has at least one unknown",
+            ));
         }
         let mut symbols = Vec::new();
         for (name, symbol) in &document.symbols.0 {
@@ -92,7 +107,9 @@ impl Compiler<'_> {
                 self.names.add(format!("secret.{}", symbol.name), kind);
             }
         } else if !document.clues.is_empty() {
-            return Err(SpecError::whole("clues: only after secret: true, the solution that they may use"));
+            return Err(SpecError::whole(
+                "clues: only after secret: true, the solution that they may use",
+            ));
         }
         let mut clues = Vec::new();
         for condition in &document.clues {
@@ -100,17 +117,20 @@ impl Compiler<'_> {
         }
         let optimize = match &document.optimize {
             None => None,
-            Some(document::Optimize { minimize: Some(formula), maximize: None }) => {
-                Some((Direction::Minimize, self.formula(formula, &Type::Int)?.0))
-            }
-            Some(document::Optimize { minimize: None, maximize: Some(formula) }) => {
-                Some((Direction::Maximize, self.formula(formula, &Type::Int)?.0))
-            }
+            Some(document::Optimize {
+                minimize: Some(formula),
+                maximize: None,
+            }) => Some((Direction::Minimize, self.formula(formula, &Type::Int)?.0)),
+            Some(document::Optimize {
+                minimize: None,
+                maximize: Some(formula),
+            }) => Some((Direction::Maximize, self.formula(formula, &Type::Int)?.0)),
             Some(_) => return Err(SpecError::whole("optimize: either minimize or maximize")),
         };
         let max_solutions = document.max_solutions.unwrap_or(MAX_SOLUTIONS);
         if max_solutions == 0 || max_solutions > MOST_SOLUTIONS {
-            let message = format!("max_solutions: {max_solutions}, but it must be 1 to {MOST_SOLUTIONS}");
+            let message =
+                format!("max_solutions: {max_solutions}, but it must be 1 to {MOST_SOLUTIONS}");
             return Err(SpecError::whole(message));
         }
         // Texts of conditions and statements.
@@ -124,7 +144,9 @@ impl Compiler<'_> {
         }
         let text = self.worded(&document.text)?;
         if document.questions.is_empty() {
-            return Err(SpecError::whole("questions: none, but a puzzle asks at least one"));
+            return Err(SpecError::whole(
+                "questions: none, but a puzzle asks at least one",
+            ));
         }
         let mut questions = Vec::new();
         for question in &document.questions {
@@ -173,7 +195,10 @@ impl Compiler<'_> {
     fn name(&self, name: &Text) -> Compiled<String> {
         let fine = |c: char| c.is_ascii_alphanumeric() || c == '-';
         if name.value.is_empty() || name.value.len() > 60 || !name.value.chars().all(fine) {
-            let message = format!("\"{}\", but a name has 1 to 60 letters, digits and hyphens", name.value);
+            let message = format!(
+                "\"{}\", but a name has 1 to 60 letters, digits and hyphens",
+                name.value
+            );
             return Err(self.wrong(place(name), message));
         }
         Ok(name.value.clone())
@@ -181,9 +206,14 @@ impl Compiler<'_> {
 
     /// A name in formulas, not taken yet.
     fn identifier(&self, name: &Text) -> Compiled<String> {
-        let parsed = Formula::parse(&name.value).ok().map(|formula| formula.expression.kind);
+        let parsed = Formula::parse(&name.value)
+            .ok()
+            .map(|formula| formula.expression.kind);
         let plain = matches!(&parsed, Some(crate::puzzles::formula::Kind::Name(parsed)) if *parsed == name.value);
-        if !plain || name.value.contains('.') || ["texts", "optimum", "items", "secret", "solutions"].contains(&&*name.value) {
+        if !plain
+            || name.value.contains('.')
+            || ["texts", "optimum", "items", "secret", "solutions"].contains(&&*name.value)
+        {
             let message = format!(
                 "\"{}\", but a name has letters, digits and _, begins with a letter and is no word of the language",
                 name.value
@@ -191,7 +221,10 @@ impl Compiler<'_> {
             return Err(self.wrong(place(name), message));
         }
         if self.names.has(&name.value) {
-            return Err(self.wrong(place(name), format!("two entries are called {}", name.value)));
+            return Err(self.wrong(
+                place(name),
+                format!("two entries are called {}", name.value),
+            ));
         }
         Ok(name.value.clone())
     }
@@ -202,21 +235,34 @@ impl Compiler<'_> {
 
     fn parse_at(&self, text: &str, at: Place) -> Compiled<Sourced<Formula>> {
         let parsed = Formula::parse(text).map_err(|wrong| self.locate(text, &at, wrong))?;
-        Ok(Sourced { parsed, text: text.into(), place: at })
+        Ok(Sourced {
+            parsed,
+            text: text.into(),
+            place: at,
+        })
     }
 
     fn formula(&mut self, text: &Text, expected: &Type) -> Compiled<(Sourced<Formula>, Type)> {
         self.formula_at(&text.value, place(text), expected)
     }
 
-    fn formula_at(&mut self, text: &str, at: Place, expected: &Type) -> Compiled<(Sourced<Formula>, Type)> {
+    fn formula_at(
+        &mut self,
+        text: &str,
+        at: Place,
+        expected: &Type,
+    ) -> Compiled<(Sourced<Formula>, Type)> {
         let formula = self.parse_at(text, at)?;
         let kind = self.names.expect(&formula.parsed.expression, expected);
         let kind = kind.map_err(|wrong| self.locate(text, &formula.place, wrong))?;
         Ok((formula, kind))
     }
 
-    fn optional(&mut self, text: Option<&Text>, expected: &Type) -> Compiled<Option<Sourced<Formula>>> {
+    fn optional(
+        &mut self,
+        text: Option<&Text>,
+        expected: &Type,
+    ) -> Compiled<Option<Sourced<Formula>>> {
         let formula = text.map(|text| self.formula(text, expected));
         Ok(formula.transpose()?.map(|(formula, _)| formula))
     }
@@ -230,7 +276,10 @@ impl Compiler<'_> {
             }
             Wording::Many(entries) => {
                 for (name, text) in entries {
-                    texts.push((Some(self.name(name)?), self.template(&text.value, place(text))?));
+                    texts.push((
+                        Some(self.name(name)?),
+                        self.template(&text.value, place(text))?,
+                    ));
                 }
             }
         }
@@ -239,8 +288,14 @@ impl Compiler<'_> {
 
     fn template(&mut self, text: &str, at: Place) -> Compiled<Sourced<Template>> {
         let parsed = Template::parse(text).map_err(|wrong| self.locate(text, &at, wrong))?;
-        self.names.template(&parsed).map_err(|wrong| self.locate(text, &at, wrong))?;
-        Ok(Sourced { parsed, text: text.into(), place: at })
+        self.names
+            .template(&parsed)
+            .map_err(|wrong| self.locate(text, &at, wrong))?;
+        Ok(Sourced {
+            parsed,
+            text: text.into(),
+            place: at,
+        })
     }
 
     /// Operators that the specification defines; each may use those above it.
@@ -248,10 +303,15 @@ impl Compiler<'_> {
         let mut definitions = HashMap::new();
         for (head, body) in &document.define.0 {
             let shape = || {
-                self.wrong(place(head), format!("\"{}\", but an operator is written name(a, b)", head.value))
+                self.wrong(
+                    place(head),
+                    format!("\"{}\", but an operator is written name(a, b)", head.value),
+                )
             };
-            let crate::puzzles::formula::Kind::Call(name, parameters) =
-                Formula::parse(&head.value).map_err(|_| shape())?.expression.kind
+            let crate::puzzles::formula::Kind::Call(name, parameters) = Formula::parse(&head.value)
+                .map_err(|_| shape())?
+                .expression
+                .kind
             else {
                 return Err(shape());
             };
@@ -262,7 +322,9 @@ impl Compiler<'_> {
                     _ => None,
                 })
                 .collect();
-            let parameters = parameters.filter(|parameters| !parameters.is_empty()).ok_or_else(shape)?;
+            let parameters = parameters
+                .filter(|parameters| !parameters.is_empty())
+                .ok_or_else(shape)?;
             if crate::puzzles::formula::is_function(&name) || definitions.contains_key(&name) {
                 return Err(self.wrong(place(head), format!("there is a function {name} already")));
             }
@@ -273,7 +335,8 @@ impl Compiler<'_> {
                 !crate::puzzles::formula::is_function(called) && !definitions.contains_key(**called)
             });
             if let Some(missing) = missing {
-                let message = format!("unknown function \"{missing}\"; an operator may use those above it");
+                let message =
+                    format!("unknown function \"{missing}\"; an operator may use those above it");
                 return Err(self.wrong(place(head), message));
             }
             definitions.insert(name, Definition { parameters, body });
@@ -299,10 +362,15 @@ impl Compiler<'_> {
                 let (part, kind) = self.items(&identifier, &items)?;
                 (Rule::Draw(part), kind)
             }
-            _ => return Err(self.wrong(place(name), format!("{identifier}: either from or formula"))),
+            _ => {
+                return Err(self.wrong(place(name), format!("{identifier}: either from or formula")));
+            }
         };
         if !variable.difficulty.is_finite() {
-            return Err(self.wrong(place(name), format!("{identifier}: difficulty must be a finite number")));
+            return Err(self.wrong(
+                place(name),
+                format!("{identifier}: difficulty must be a finite number"),
+            ));
         }
         if variable.formula.is_some() && variable.filter.is_some() {
             return Err(self.wrong(place(name), format!("{identifier}: where goes with from")));
@@ -323,7 +391,11 @@ impl Compiler<'_> {
             Type::List(item) => *item,
             _ => Type::Any,
         };
-        let kind = if amount.is_some() { Type::list(item) } else { item };
+        let kind = if amount.is_some() {
+            Type::list(item)
+        } else {
+            item
+        };
         let part = Part {
             name: name.into(),
             from,
@@ -350,14 +422,23 @@ impl Compiler<'_> {
                 };
                 (Some(from), item)
             }
-            _ => return Err(self.wrong(place(name), format!("{identifier}: either from or bool: true"))),
+            _ => {
+                return Err(self.wrong(
+                    place(name),
+                    format!("{identifier}: either from or bool: true"),
+                ));
+            }
         };
         let kind = match keys.len() {
             0 => kind,
             count => Type::Table(count, Box::new(kind)),
         };
         self.names.add(identifier.clone(), kind);
-        Ok(Symbol { name: identifier, keys, from })
+        Ok(Symbol {
+            name: identifier,
+            keys,
+            from,
+        })
     }
 
     fn clue(&mut self, template: &document::Template) -> Compiled<Clue> {
@@ -368,7 +449,12 @@ impl Compiler<'_> {
             let (part, kind) = match &part.value {
                 document::Part::Item(from) => {
                     let from = Spanned::new(from.clone(), part.referenced, part.defined);
-                    let items = document::PartItems { from, amount: None, ordered: false, repeat: false };
+                    let items = document::PartItems {
+                        from,
+                        amount: None,
+                        ordered: false,
+                        repeat: false,
+                    };
                     self.items(&identifier, &items)?
                 }
                 document::Part::Items(items) => self.items(&identifier, items)?,
@@ -380,7 +466,11 @@ impl Compiler<'_> {
             parts,
             filter: self.optional(template.filter.as_ref(), &Type::Bool)?,
             holds: self.formula(&template.holds, &Type::Bool)?.0,
-            text: template.text.as_ref().map(|text| self.worded(text)).transpose()?,
+            text: template
+                .text
+                .as_ref()
+                .map(|text| self.worded(text))
+                .transpose()?,
         };
         self.names.truncate(before);
         Ok(clue)
@@ -391,17 +481,37 @@ impl Compiler<'_> {
         let before = self.names.len();
         let keys = self.keys(&statement.keys)?;
         if keys.is_empty() || statement.either.is_empty() {
-            return Err(self.wrong(place(name), format!("{identifier}: for and either must not be empty")));
+            return Err(self.wrong(
+                place(name),
+                format!("{identifier}: for and either must not be empty"),
+            ));
         }
-        let either = statement.either.iter().map(|clue| self.clue(clue)).collect::<Compiled<_>>()?;
+        let either = statement
+            .either
+            .iter()
+            .map(|clue| self.clue(clue))
+            .collect::<Compiled<_>>()?;
         self.names.truncate(before);
-        self.names.add(identifier.clone(), Type::Table(keys.len(), Box::new(Type::Bool)));
-        self.names.add(format!("{identifier}.text"), Type::Table(keys.len(), Box::new(Type::Text)));
-        Ok(Statement { name: identifier, keys, either })
+        self.names.add(
+            identifier.clone(),
+            Type::Table(keys.len(), Box::new(Type::Bool)),
+        );
+        self.names.add(
+            format!("{identifier}.text"),
+            Type::Table(keys.len(), Box::new(Type::Text)),
+        );
+        Ok(Statement {
+            name: identifier,
+            keys,
+            either,
+        })
     }
 
     /// Names that run through lists.
-    fn keys(&mut self, keys: &document::Ordered<Text>) -> Compiled<Vec<(String, Sourced<Formula>)>> {
+    fn keys(
+        &mut self,
+        keys: &document::Ordered<Text>,
+    ) -> Compiled<Vec<(String, Sourced<Formula>)>> {
         let mut compiled = Vec::new();
         for (key, list) in &keys.0 {
             let (list, kind) = self.formula(list, &Type::list(Type::Any))?;
@@ -426,15 +536,27 @@ impl Compiler<'_> {
         match either {
             None => Ok(vec![self.clue(&alone)?]),
             Some(_) if !alone.holds.value.is_empty() || !alone.draw.0.is_empty() => {
-                Err(SpecError::whole(format!("{whole}: either a list under either, or draw and holds")))
+                Err(SpecError::whole(format!(
+                    "{whole}: either a list under either, or draw and holds"
+                )))
             }
-            Some(either) if either.is_empty() => Err(SpecError::whole(format!("{whole}: either is empty"))),
+            Some(either) if either.is_empty() => {
+                Err(SpecError::whole(format!("{whole}: either is empty")))
+            }
             Some(either) => either.iter().map(|clue| self.clue(clue)).collect(),
         }
     }
 
-    fn condition(&mut self, condition: &document::Condition, texts: &mut Vec<String>) -> Compiled<Condition> {
-        let whole = condition.name.as_ref().map_or("a condition", |name| &name.value).to_string();
+    fn condition(
+        &mut self,
+        condition: &document::Condition,
+        texts: &mut Vec<String>,
+    ) -> Compiled<Condition> {
+        let whole = condition
+            .name
+            .as_ref()
+            .map_or("a condition", |name| &name.value)
+            .to_string();
         if condition.either.is_none() && condition.holds.is_none() {
             return Err(SpecError::whole(format!("{whole}: holds is missing")));
         }
@@ -450,7 +572,9 @@ impl Compiler<'_> {
         self.names.truncate(before);
         let fixed = either.len() == 1 && either[0].parts.is_empty() && condition.repeat.is_none();
         if !each.is_empty() && !fixed {
-            return Err(SpecError::whole(format!("{whole}: with each, nothing is drawn or repeated")));
+            return Err(SpecError::whole(format!(
+                "{whole}: with each, nothing is drawn or repeated"
+            )));
         }
         let repeat = match &condition.repeat {
             None => None,
@@ -464,7 +588,9 @@ impl Compiler<'_> {
             }
         };
         if condition.until_unique && repeat.is_none() {
-            return Err(SpecError::whole(format!("{whole}: until_unique needs repeat, the most clues")));
+            return Err(SpecError::whole(format!(
+                "{whole}: until_unique needs repeat, the most clues"
+            )));
         }
         let before = self.names.len();
         self.names.add("items", Type::list(Type::list(Type::Any)));
@@ -475,7 +601,10 @@ impl Compiler<'_> {
             Some(name) => {
                 let identifier = self.identifier(name)?;
                 if texts.contains(&identifier) {
-                    return Err(self.wrong(place(name), format!("two conditions are called {identifier}")));
+                    return Err(self.wrong(
+                        place(name),
+                        format!("two conditions are called {identifier}"),
+                    ));
                 }
                 texts.push(identifier.clone());
                 Some(identifier)
@@ -505,7 +634,9 @@ impl Compiler<'_> {
                     Some("any") => false,
                     Some(other) => {
                         let when = question.when.as_ref().map(place).unwrap_or_default();
-                        return Err(self.wrong(when, format!("when: {other}, but it must be all or any")));
+                        return Err(
+                            self.wrong(when, format!("when: {other}, but it must be all or any"))
+                        );
                     }
                 };
                 if question.either.is_none() && question.holds.is_none() {
@@ -522,10 +653,18 @@ impl Compiler<'_> {
                     return Err(self.wrong(place(amount), "every option needs a text"));
                 }
                 let (amount, _) = self.formula(amount, &Type::Int)?;
-                QuestionKind::Options { amount, all, wrong: question.wrong, either }
+                QuestionKind::Options {
+                    amount,
+                    all,
+                    wrong: question.wrong,
+                    either,
+                }
             }
             _ => {
-                return Err(self.wrong(place(&question.ask), "a question has either an answer or options"));
+                return Err(self.wrong(
+                    place(&question.ask),
+                    "a question has either an answer or options",
+                ));
             }
         };
         Ok(Question { ask, kind })
@@ -534,18 +673,33 @@ impl Compiler<'_> {
     /// The wordings of the specification's text; every other text has all of them, or one for all.
     fn wordings(&self, spec: &Spec) -> Compiled<Vec<String>> {
         let named = |worded: &Worded| -> Vec<String> {
-            worded.0.iter().filter_map(|(name, _)| name.clone()).collect()
+            worded
+                .0
+                .iter()
+                .filter_map(|(name, _)| name.clone())
+                .collect()
         };
         let mut wordings = named(&spec.text);
         if wordings.is_empty() {
             wordings.push("plain".into());
         }
-        let conditions = spec.conditions.iter().chain(&spec.clues).flat_map(|condition| &condition.either);
-        let clues = conditions.chain(spec.statements.iter().flat_map(|statement| &statement.either));
-        let options = spec.questions.iter().flat_map(|question| match &question.kind {
-            QuestionKind::Options { either, .. } => &either[..],
-            QuestionKind::Free { .. } => &[],
-        });
+        let conditions = spec
+            .conditions
+            .iter()
+            .chain(&spec.clues)
+            .flat_map(|condition| &condition.either);
+        let clues = conditions.chain(
+            spec.statements
+                .iter()
+                .flat_map(|statement| &statement.either),
+        );
+        let options = spec
+            .questions
+            .iter()
+            .flat_map(|question| match &question.kind {
+                QuestionKind::Options { either, .. } => &either[..],
+                QuestionKind::Free { .. } => &[],
+            });
         let texts = clues.chain(options).filter_map(|clue| clue.text.as_ref());
         for worded in texts.chain(spec.questions.iter().map(|question| &question.ask)) {
             let own = named(worded);

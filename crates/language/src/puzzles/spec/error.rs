@@ -75,20 +75,27 @@ impl Place {
         let rest: String = line.chars().skip(self.column.saturating_sub(1)).collect();
         let before = text.get(..at).unwrap_or(text);
         for quote in ["", "'", "\""] {
-            if rest.strip_prefix(quote).is_some_and(|rest| rest.starts_with(text)) {
-                return (self.line, self.column + quote.len() + before.chars().count());
+            if rest
+                .strip_prefix(quote)
+                .is_some_and(|rest| rest.starts_with(text))
+            {
+                return (
+                    self.line,
+                    self.column + quote.len() + before.chars().count(),
+                );
             }
         }
-        if rest.starts_with('|') {
+        // A literal block is placed at its first line.
+        let first = text.lines().next().unwrap_or("");
+        if text.contains('\n') && !first.is_empty() && rest == first {
             let row = before.matches('\n').count();
             let within = before.rsplit('\n').next().unwrap_or("");
             let content = text.lines().nth(row).unwrap_or("");
-            let number = self.line + 1 + row;
-            if let Some(shown) = source.lines().nth(number - 1)
+            if let Some(shown) = source.lines().nth(self.line - 1 + row)
                 && let Some(start) = shown.find(content)
             {
                 let indent = shown[..start].chars().count();
-                return (number, indent + 1 + within.chars().count());
+                return (self.line + row, indent + 1 + within.chars().count());
             }
         }
         (self.line, self.column)

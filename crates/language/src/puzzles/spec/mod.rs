@@ -205,9 +205,12 @@ impl Spec {
     /// A number of the specification's text: a puzzle is reproduced with the specification it was made by.
     pub fn fingerprint(&self) -> String {
         // FNV-1a with 64 bits.
-        let hash = self.source.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = self
+            .source
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
         format!("{hash:016x}")
     }
 

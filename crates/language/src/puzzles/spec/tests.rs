@@ -24,7 +24,9 @@ questions:
 
 fn wrong(from: &str, to: &str) -> String {
     assert!(GOOD.contains(from), "{from}");
-    Spec::from_yaml(&GOOD.replacen(from, to, 1)).unwrap_err().to_string()
+    Spec::from_yaml(&GOOD.replacen(from, to, 1))
+        .unwrap_err()
+        .to_string()
 }
 
 #[test]
@@ -38,21 +40,86 @@ fn a_good_one_is_read() {
 fn what_is_wrong_has_a_place() {
     for (from, to, place, message) in [
         ("kind: test", "kind: [test", "line ", ""),
-        ("kind: test", "kind: te st", "line 2, column 7", "a name has 1 to 60 letters"),
+        (
+            "kind: test",
+            "kind: te st",
+            "line 2, column 7",
+            "a name has 1 to 60 letters",
+        ),
         ("kind: test", "sort: test", "line 2", "sort"),
-        ("n: { from: 2..4 }", "n: { from: 2..m }", "line 4, column 17", "unknown name \"m\""),
-        ("n: { from: 2..4 }", "n: { from: len(people)..4 }", "line 4, column 18", "people stands further down"),
-        ("n: { from: 2..4 }", "n: { from: 3 }", "line 4, column 14", "a number, but a list is expected"),
+        (
+            "n: { from: 2..4 }",
+            "n: { from: 2..m }",
+            "line 4, column 17",
+            "unknown name \"m\"",
+        ),
+        (
+            "n: { from: 2..4 }",
+            "n: { from: len(people)..4 }",
+            "line 4, column 18",
+            "people stands further down",
+        ),
+        (
+            "n: { from: 2..4 }",
+            "n: { from: 3 }",
+            "line 4, column 14",
+            "a number, but a list is expected",
+        ),
         ("n: { from: 2..4 }", "n: { form: 2..4 }", "line 4", "form"),
-        ("n: { from: 2..4 }", "n: { from: 2..4, formula: 3 }", "line 4, column 3", "either from or formula"),
-        ("n: { from: 2..4 }", "n: { from: 2..4 }\n  n: { from: 1..2 }", "", "n"),
-        ("n: { from: 2..4 }", "and: { from: 2..4 }", "line 4, column 3", "is no word of the language"),
-        ("x: { for: [people], from: 1..n }", "x: { for: [people] }", "line 7, column 3", "either from or bool"),
-        ("distinct(values(x))", "values(x)", "line 9, column 12", "a list, but a truth value is expected"),
-        ("holds: x[a] = 1", "holds: x[a] = pepole", "line 12, column 19", "did you mean people?"),
-        ("holds: x[a] = 1", "holds: x[a, a] = 1", "line 12, column 12", "2 keys, but this table has 1"),
-        ("'{a} is first.'", "'{b} is first.'", "line 13, column 13", "unknown name \"b\""),
-        ("'{a} is first.'", "'{a is first.'", "line 13, column 14", "expected an operator or \"}\""),
+        (
+            "n: { from: 2..4 }",
+            "n: { from: 2..4, formula: 3 }",
+            "line 4, column 3",
+            "either from or formula",
+        ),
+        (
+            "n: { from: 2..4 }",
+            "n: { from: 2..4 }\n  n: { from: 1..2 }",
+            "",
+            "n",
+        ),
+        (
+            "n: { from: 2..4 }",
+            "and: { from: 2..4 }",
+            "line 4, column 3",
+            "is no word of the language",
+        ),
+        (
+            "x: { for: [people], from: 1..n }",
+            "x: { for: [people] }",
+            "line 7, column 3",
+            "either from or bool",
+        ),
+        (
+            "distinct(values(x))",
+            "values(x)",
+            "line 9, column 12",
+            "a list, but a truth value is expected",
+        ),
+        (
+            "holds: x[a] = 1",
+            "holds: x[a] = pepole",
+            "line 12, column 19",
+            "did you mean people?",
+        ),
+        (
+            "holds: x[a] = 1",
+            "holds: x[a, a] = 1",
+            "line 12, column 12",
+            "2 keys, but this table has 1",
+        ),
+        (
+            "'{a} is first.'",
+            "'{b} is first.'",
+            "line 13, column 13",
+            "unknown name \"b\"",
+        ),
+        (
+            "'{a} is first.'",
+            "'{a is first.'",
+            "line 13, column 15",
+            "expected an operator or \"}\"",
+        ),
         ("    answer:", "    anwser:", "line 17", "anwser"),
         ("answer: '", "options: '3' #", "", "options need holds"),
     ] {
@@ -70,8 +137,14 @@ fn an_excerpt_shows_the_place() {
         "line 12, column 19: unknown name \"pepole\"; did you mean people?\n      holds: x[a] = pepole\n                    ^"
     );
     // In a literal block the line of the formula is named.
-    let error = wrong("text: '{lines(clues)}'", "text: |\n  First line.\n  Then {lines(cluse)}");
-    assert!(error.starts_with("line 16, column 14: unknown name \"cluse\""), "{error}");
+    let error = wrong(
+        "text: '{lines(clues)}'",
+        "text: |\n  First line.\n  Then {lines(cluse)}",
+    );
+    assert!(
+        error.starts_with("line 16, column 15: unknown name \"cluse\""),
+        "{error}"
+    );
 }
 
 #[test]
@@ -81,9 +154,21 @@ fn neither_size_nor_depth_is_unbounded() {
     assert!(error.contains(&format!("at most {LARGEST}")), "{error}");
     let deep = format!("name: {}{}", "[".repeat(10_000), "]".repeat(10_000));
     assert!(Spec::from_yaml(&deep).is_err());
-    let deep = wrong("holds: x[a] = 1", &format!("holds: {}true{}", "(".repeat(9_000), ")".repeat(9_000)));
+    let deep = wrong(
+        "holds: x[a] = 1",
+        &format!("holds: {}true{}", "(".repeat(9_000), ")".repeat(9_000)),
+    );
     assert!(deep.contains("nested more than 100 deep"), "{deep}");
-    for text in ["", "---", "3", "[]", "name: x", "\0", "a: &a [*a]", "\u{feff}"] {
+    for text in [
+        "",
+        "---",
+        "3",
+        "[]",
+        "name: x",
+        "\0",
+        "a: &a [*a]",
+        "\u{feff}",
+    ] {
         assert!(Spec::from_yaml(text).is_err(), "{text:?}");
     }
 }
@@ -91,11 +176,17 @@ fn neither_size_nor_depth_is_unbounded() {
 #[test]
 fn wordings_are_complete() {
     let error = wrong("ask: Who is first?", "ask: { plain: Who?, short: W? }");
-    assert!(error.contains("the wording \"short\" is missing in text"), "{error}");
+    assert!(
+        error.contains("the wording \"short\" is missing in text"),
+        "{error}"
+    );
     let text = GOOD.replacen("text: '{lines(clues)}'", "text: { plain: a, short: b }", 1);
     let spec = Spec::from_yaml(&text).unwrap();
     assert_eq!(spec.wordings, ["plain", "short"]);
     let half = text.replacen("'{a} is first.'", "{ plain: '{a}' }", 1);
     let error = Spec::from_yaml(&half).unwrap_err().to_string();
-    assert!(error.contains("the wording \"short\" is missing here"), "{error}");
+    assert!(
+        error.contains("the wording \"short\" is missing here"),
+        "{error}"
+    );
 }

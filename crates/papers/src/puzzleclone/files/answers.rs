@@ -32,13 +32,20 @@ pub fn check(matches: &ArgMatches) -> Result<()> {
     let mut all = Score::default();
     let mut details = Vec::new();
     for (puzzle, answers) in puzzles.iter().zip(&answers) {
-        let verdicts: Vec<Verdict> =
-            answers.iter().enumerate().map(|(place, answer)| puzzle.verify(place, answer)).collect();
+        let verdicts: Vec<Verdict> = answers
+            .iter()
+            .enumerate()
+            .map(|(place, answer)| puzzle.verify(place, answer))
+            .collect();
         for verdict in &verdicts {
             kinds.entry(&puzzle.kind).or_default().add(*verdict);
             all.add(*verdict);
         }
-        let expected: Vec<&str> = puzzle.questions.iter().map(|question| &*question.answer).collect();
+        let expected: Vec<&str> = puzzle
+            .questions
+            .iter()
+            .map(|question| &*question.answer)
+            .collect();
         let line = json!({
             "seed_puzzle": puzzle.seed_puzzle, "index": puzzle.index, "answers": answers, "expected": expected,
             "verdicts": verdicts,
@@ -49,13 +56,29 @@ pub fn check(matches: &ArgMatches) -> Result<()> {
     if let Some(out) = matches.get_one::<std::path::PathBuf>("out") {
         write_atomic(out, &details)?;
     }
-    let mut rows = vec![["kind", "right", "wrong", "unreadable", "share"].map(String::from).to_vec()];
-    for (name, score) in kinds.iter().map(|(name, score)| (*name, score)).chain([("all", &all)]) {
+    let mut rows = vec![
+        ["kind", "right", "wrong", "unreadable", "share"]
+            .map(String::from)
+            .to_vec(),
+    ];
+    for (name, score) in kinds
+        .iter()
+        .map(|(name, score)| (*name, score))
+        .chain([("all", &all)])
+    {
         let [right, wrong, unreadable] = score.0.map(|count| count.to_string());
-        rows.push(vec![name.into(), right, wrong, unreadable, format!("{:.3}", score.share())]);
+        rows.push(vec![
+            name.into(),
+            right,
+            wrong,
+            unreadable,
+            format!("{:.3}", score.share()),
+        ]);
     }
-    let by_kind: serde_json::Map<String, Value> =
-        kinds.iter().map(|(name, score)| ((*name).to_string(), json!(score.share()))).collect();
+    let by_kind: serde_json::Map<String, Value> = kinds
+        .iter()
+        .map(|(name, score)| ((*name).to_string(), json!(score.share())))
+        .collect();
     let [right, wrong, unreadable] = all.0;
     let document = json!({
         "right": right, "wrong": wrong, "unreadable": unreadable, "share": all.share(), "kinds": by_kind,
@@ -66,24 +89,45 @@ pub fn check(matches: &ArgMatches) -> Result<()> {
 /// The answers of each puzzle, in the order of its questions.
 fn read_answers(path: &Path, puzzles: &[Puzzle]) -> Result<Vec<Vec<String>>> {
     let text = read(path)?;
-    let lines: Vec<(usize, &str)> = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).collect();
+    let lines: Vec<(usize, &str)> = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+        .collect();
     if lines.len() != puzzles.len() {
-        let message = format!("{} has answers to {} puzzles, but there are {}", path.display(), lines.len(), puzzles.len());
+        let message = format!(
+            "{} has answers to {} puzzles, but there are {}",
+            path.display(),
+            lines.len(),
+            puzzles.len()
+        );
         return Err(Error::input(message).help("one line a puzzle, in the same order"));
     }
     let parse = |(number, line): &(usize, &str), puzzle: &Puzzle| {
-        let wrong = |message: String| Error::input(format!("{} line {}: {message}", path.display(), number + 1));
+        let wrong = |message: String| {
+            Error::input(format!("{} line {}: {message}", path.display(), number + 1))
+        };
         let value: Value = serde_json::from_str(line).map_err(|error| wrong(error.to_string()))?;
         let answers = answers(&value).ok_or_else(|| {
-            wrong(format!("{line}, but a text, a list of texts or {{\"answers\": [...]}} is expected"))
+            wrong(format!(
+                "{line}, but a text, a list of texts or {{\"answers\": [...]}} is expected"
+            ))
         })?;
         if answers.len() != puzzle.questions.len() {
-            let message = format!("{} answers, but the puzzle asks {} questions", answers.len(), puzzle.questions.len());
+            let message = format!(
+                "{} answers, but the puzzle asks {} questions",
+                answers.len(),
+                puzzle.questions.len()
+            );
             return Err(wrong(message));
         }
         Ok(answers)
     };
-    lines.iter().zip(puzzles).map(|(line, puzzle)| parse(line, puzzle)).collect()
+    lines
+        .iter()
+        .zip(puzzles)
+        .map(|(line, puzzle)| parse(line, puzzle))
+        .collect()
 }
 
 fn answers(value: &Value) -> Option<Vec<String>> {

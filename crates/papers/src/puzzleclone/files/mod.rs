@@ -15,9 +15,14 @@ pub struct OnFiles;
 
 impl UserCommand for OnFiles {
     fn grammar(&self) -> Command {
-        let puzzles = || path("puzzles", "PUZZLES.jsonl", "Puzzles that generate wrote").required(true);
+        let puzzles =
+            || path("puzzles", "PUZZLES.jsonl", "Puzzles that generate wrote").required(true);
         let spec = || {
-            option("spec", "SPEC", "Specification of the puzzles, where it is not one of the library's")
+            option(
+                "spec",
+                "SPEC",
+                "Specification of the puzzles, where it is not one of the library's",
+            )
         };
         Command::new("puzzleclone")
             .about("Puzzles with proved answers from a specification")
@@ -146,7 +151,10 @@ impl UserCommand for OnFiles {
 }
 
 fn path(name: &'static str, value: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).value_name(value).help(help).value_parser(value_parser!(PathBuf))
+    Arg::new(name)
+        .value_name(value)
+        .help(help)
+        .value_parser(value_parser!(PathBuf))
 }
 
 fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
@@ -154,15 +162,23 @@ fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
 }
 
 fn out(help: &'static str) -> Arg {
-    path("out", "FILE.jsonl", help).long("out").short('o').required(true)
+    path("out", "FILE.jsonl", help)
+        .long("out")
+        .short('o')
+        .required(true)
 }
 
 fn whole(name: &'static str, default: &'static str, help: &'static str) -> Arg {
-    option(name, "N", help).default_value(default).value_parser(value_parser!(u64))
+    option(name, "N", help)
+        .default_value(default)
+        .value_parser(value_parser!(u64))
 }
 
 fn flag(name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
+    Arg::new(name)
+        .long(name)
+        .help(help)
+        .action(ArgAction::SetTrue)
 }
 
 fn json() -> Arg {
@@ -174,11 +190,17 @@ fn number(matches: &ArgMatches, name: &str) -> u64 {
 }
 
 fn file<'a>(matches: &'a ArgMatches, name: &str) -> &'a Path {
-    matches.get_one::<PathBuf>(name).expect("the grammar requires it")
+    matches
+        .get_one::<PathBuf>(name)
+        .expect("the grammar requires it")
 }
 
 fn names(matches: &ArgMatches, name: &str) -> Vec<String> {
-    matches.get_many::<String>(name).unwrap_or_default().cloned().collect()
+    matches
+        .get_many::<String>(name)
+        .unwrap_or_default()
+        .cloned()
+        .collect()
 }
 
 fn solver() -> Embedded {
@@ -187,17 +209,22 @@ fn solver() -> Embedded {
 
 /// Text of a file.
 fn read(path: &Path) -> Result<String> {
-    let bytes = std::fs::read(path).map_err(|error| Error::input(format!("cannot read {}: {error}", path.display())))?;
-    String::from_utf8(bytes).map_err(|_| Error::input(format!("{} is not UTF-8 text", path.display())))
+    let bytes = std::fs::read(path)
+        .map_err(|error| Error::input(format!("cannot read {}: {error}", path.display())))?;
+    String::from_utf8(bytes)
+        .map_err(|_| Error::input(format!("{} is not UTF-8 text", path.display())))
 }
 
 /// A specification: a YAML file, or the name of a seed puzzle.
 fn spec(name: &str) -> Result<Spec> {
     let path = Path::new(name);
-    let is_file = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    let is_file = path
+        .extension()
+        .is_some_and(|extension| extension == "yaml" || extension == "yml");
     if !is_file && !path.exists() {
         let list = "a YAML file, or one of: offprint use puzzleclone seeds";
-        return seeds::get(name).ok_or_else(|| Error::unknown("seed puzzle", name, seeds::names(), list));
+        return seeds::get(name)
+            .ok_or_else(|| Error::unknown("seed puzzle", name, seeds::names(), list));
     }
     Spec::from_yaml(&read(path)?).map_err(|error| in_file(path, &error))
 }
@@ -218,7 +245,10 @@ fn failed(name: &str, error: GenerateError) -> Error {
 /// Puzzles of a file.
 fn read_puzzles(path: &Path) -> Result<Vec<Puzzle>> {
     let text = read(path)?;
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let lines = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty());
     let puzzles: Vec<Puzzle> = lines
         .map(|(number, line)| {
             serde_json::from_str(line).map_err(|error| {

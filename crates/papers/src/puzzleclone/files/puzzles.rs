@@ -15,8 +15,14 @@ struct Specs {
 
 impl Specs {
     fn new(matches: &ArgMatches) -> Result<Self> {
-        let one = matches.get_one::<String>("spec").map(|name| spec(name)).transpose()?;
-        Ok(Self { one, known: BTreeMap::new() })
+        let one = matches
+            .get_one::<String>("spec")
+            .map(|name| spec(name))
+            .transpose()?;
+        Ok(Self {
+            one,
+            known: BTreeMap::new(),
+        })
     }
 
     fn of(&mut self, puzzle: &Puzzle) -> Result<&Spec> {
@@ -26,7 +32,8 @@ impl Specs {
         let name = &puzzle.seed_puzzle;
         if !self.known.contains_key(name) {
             let found = offprint_language::puzzles::seeds::get(name).ok_or_else(|| {
-                Error::input(format!("no seed puzzle of the library is called {name}")).help("give its file with --spec SPEC.yaml")
+                Error::input(format!("no seed puzzle of the library is called {name}"))
+                    .help("give its file with --spec SPEC.yaml")
             })?;
             self.known.insert(name.clone(), found);
         }
@@ -53,24 +60,38 @@ pub fn reproduce(matches: &ArgMatches) -> Result<()> {
     }
     let same = puzzles.len() - different.len();
     let document = json!({ "puzzles": puzzles.len(), "reproduced": same, "different": different });
-    let text = format!("{same} of {} puzzles reproduced, text and answers\n", puzzles.len());
+    let text = format!(
+        "{same} of {} puzzles reproduced, text and answers\n",
+        puzzles.len()
+    );
     match different.first() {
         None => print(matches, &document, &text),
         Some(first) => {
             print(matches, &document, &text)?;
             let why = first["why"].as_str().unwrap_or("");
-            Err(Error::run(format!("{} line {}: {why}", path.display(), first["line"])))
+            Err(Error::run(format!(
+                "{} line {}: {why}",
+                path.display(),
+                first["line"]
+            )))
         }
     }
 }
 
 /// Puzzles with other values of some variables, or in another wording.
-fn change(matches: &ArgMatches, puzzles: &[Puzzle], specs: &mut Specs, out: &std::path::Path) -> Result<()> {
+fn change(
+    matches: &ArgMatches,
+    puzzles: &[Puzzle],
+    specs: &mut Specs,
+    out: &std::path::Path,
+) -> Result<()> {
     let (variables, seed) = (names(matches, "redraw"), number(matches, "seed"));
     let mut changed = Vec::new();
     let mut failed = 0;
     for (number, puzzle) in puzzles.iter().enumerate() {
-        let wording = matches.get_one::<String>("wording").unwrap_or(&puzzle.wording);
+        let wording = matches
+            .get_one::<String>("wording")
+            .unwrap_or(&puzzle.wording);
         let spec = specs.of(puzzle)?;
         match puzzle.redraw(spec, &solver(), &variables, wording, seed) {
             Ok(again) => changed.push(again),
@@ -87,30 +108,54 @@ fn change(matches: &ArgMatches, puzzles: &[Puzzle], specs: &mut Specs, out: &std
         0 => String::new(),
         many => format!(", {many} left out that are no puzzle with the new values"),
     };
-    print(matches, &document, &format!("{} puzzles{left} · wrote {}\n", changed.len(), out.display()))
+    print(
+        matches,
+        &document,
+        &format!(
+            "{} puzzles{left} · wrote {}\n",
+            changed.len(),
+            out.display()
+        ),
+    )
 }
 
 pub fn explain(matches: &ArgMatches) -> Result<()> {
     let path = file(matches, "puzzles");
     let puzzles = read_puzzles(path)?;
     let line = number(matches, "line");
-    let puzzle = usize::try_from(line).ok().and_then(|line| puzzles.get(line.checked_sub(1)?));
+    let puzzle = usize::try_from(line)
+        .ok()
+        .and_then(|line| puzzles.get(line.checked_sub(1)?));
     let puzzle = puzzle.ok_or_else(|| {
-        Error::input(format!("--line {line}, but {} has {} puzzles", path.display(), puzzles.len()))
+        Error::input(format!(
+            "--line {line}, but {} has {} puzzles",
+            path.display(),
+            puzzles.len()
+        ))
     })?;
     let mut specs = Specs::new(matches)?;
     let spec = specs.of(puzzle)?;
     // Its own record must still be the puzzle: an explanation of another one would mislead.
-    let again = puzzle.reproduce(spec, &solver()).map_err(|error| Error::input(error.to_string()))?;
+    let again = puzzle
+        .reproduce(spec, &solver())
+        .map_err(|error| Error::input(error.to_string()))?;
     if again != *puzzle {
-        return Err(Error::run(format!("{} line {line} is not reproduced from its configuration", path.display())));
+        return Err(Error::run(format!(
+            "{} line {line} is not reproduced from its configuration",
+            path.display()
+        )));
     }
-    let explained = explain_puzzle(puzzle, spec, &solver()).map_err(|error| Error::run(error.to_string()))?;
+    let explained =
+        explain_puzzle(puzzle, spec, &solver()).map_err(|error| Error::run(error.to_string()))?;
     let mut text = wrapped(&puzzle.text);
     let mut document = Vec::new();
     for one in &explained {
         text += &format!("\n{}", wrapped(&format!("{} {}", one.question, one.answer)));
-        text += &format!("rests on {} of {} conditions:\n", one.conditions.len(), one.of);
+        text += &format!(
+            "rests on {} of {} conditions:\n",
+            one.conditions.len(),
+            one.of
+        );
         for condition in &one.conditions {
             text += &wrap(&format!("- {condition}"), 80, 2);
             text.push('\n');

@@ -19,7 +19,12 @@ pub fn dedupe(matches: &ArgMatches) -> Result<()> {
         .collect();
     write_atomic(out, &lines(&kept))?;
     let document = json!({ "kept": kept.len(), "left_out": twice.len(), "out": out });
-    let text = format!("{} kept, {} left out · wrote {}\n", kept.len(), twice.len(), out.display());
+    let text = format!(
+        "{} kept, {} left out · wrote {}\n",
+        kept.len(),
+        twice.len(),
+        out.display()
+    );
     print(matches, &document, &text)
 }
 
@@ -30,11 +35,23 @@ pub fn split(matches: &ArgMatches) -> Result<()> {
     let held_out: BTreeSet<String> = names(matches, "hold-out").into_iter().collect();
     let known: BTreeSet<&str> = puzzles.iter().map(|puzzle| &*puzzle.seed_puzzle).collect();
     if let Some(unknown) = held_out.iter().find(|name| !known.contains(name.as_str())) {
-        let list = format!("{} has {}", path.display(), known.iter().copied().collect::<Vec<_>>().join(", "));
-        return Err(Error::unknown("seed puzzle", unknown, known.iter().copied(), &list));
+        let list = format!(
+            "{} has {}",
+            path.display(),
+            known.iter().copied().collect::<Vec<_>>().join(", ")
+        );
+        return Err(Error::unknown(
+            "seed puzzle",
+            unknown,
+            known.iter().copied(),
+            &list,
+        ));
     }
     if out.exists() {
-        return Err(Error::input(format!("{} is there already; choose another folder", out.display())));
+        return Err(Error::input(format!(
+            "{} is there already; choose another folder",
+            out.display()
+        )));
     }
     rate(&mut puzzles);
     let parts = parts_of(&puzzles, &held_out, number(matches, "seed"));
@@ -45,12 +62,19 @@ pub fn split(matches: &ArgMatches) -> Result<()> {
     let mut text = String::new();
     for part in [Part::Train, Part::Validation, Part::Test, Part::HeldOut] {
         for hard in [false, true] {
-            let of_part = puzzles.iter().zip(&parts).filter(|(puzzle, p)| **p == part && is_hard(puzzle) == hard);
+            let of_part = puzzles
+                .iter()
+                .zip(&parts)
+                .filter(|(puzzle, p)| **p == part && is_hard(puzzle) == hard);
             let of_part: Vec<Puzzle> = of_part.map(|(puzzle, _)| puzzle.clone()).collect();
             if of_part.is_empty() {
                 continue;
             }
-            let name = format!("{}-{}.jsonl", part.name(), if hard { "hard" } else { "normal" });
+            let name = format!(
+                "{}-{}.jsonl",
+                part.name(),
+                if hard { "hard" } else { "normal" }
+            );
             write_atomic(&temporary.join(&name), &lines(&of_part))?;
             text += &format!("{name}  {}\n", of_part.len());
             written.insert(name, of_part.len().into());

@@ -16,7 +16,10 @@ const HELD_OUT: &[&str] = &["ages", "heads-and-legs"];
 const ARITHMETIC: &[&str] = &["change"];
 
 /// Tokens of the longest prompt and answer of any short puzzle.
-const ROOM: Room = Room { prompt: 26, answer: 3 };
+const ROOM: Room = Room {
+    prompt: 26,
+    answer: 3,
+};
 
 /// A puzzle with its tokens.
 pub struct Item {
@@ -54,14 +57,20 @@ impl Sets {
             let question = puzzle.prompt().replace('\n', "");
             let pair = Pair {
                 prompt: ROOM.prompt(&characters, &question).map_err(explain)?,
-                answer: ROOM.answer(&characters, &puzzle.questions[0].answer).map_err(explain)?,
+                answer: ROOM
+                    .answer(&characters, &puzzle.questions[0].answer)
+                    .map_err(explain)?,
             };
             Ok(Item { puzzle, pair })
         };
-        let items = |puzzles: Vec<Puzzle>| puzzles.into_iter().map(item).collect::<Result<Vec<_>>>();
+        let items =
+            |puzzles: Vec<Puzzle>| puzzles.into_iter().map(item).collect::<Result<Vec<_>>>();
         let parts = split(&trained, &BTreeSet::new(), seed);
         let part = |wanted: Part| {
-            let chosen = trained.iter().zip(&parts).filter(|(_, part)| **part == wanted);
+            let chosen = trained
+                .iter()
+                .zip(&parts)
+                .filter(|(_, part)| **part == wanted);
             items(chosen.map(|(puzzle, _)| puzzle.clone()).collect())
         };
         Ok(Self {
@@ -84,7 +93,9 @@ impl Sets {
         }
         let commonest: BTreeMap<&str, &str> = counts
             .into_iter()
-            .filter_map(|(name, answers)| Some((name, answers.into_iter().max_by_key(|(_, count)| *count)?.0)))
+            .filter_map(|(name, answers)| {
+                Some((name, answers.into_iter().max_by_key(|(_, count)| *count)?.0))
+            })
             .collect();
         let right = self.test.iter().filter(|item| {
             commonest.get(&*item.puzzle.seed_puzzle) == Some(&&*item.puzzle.questions[0].answer)

@@ -54,13 +54,19 @@ pub(super) fn run(trial: &mut Trial<PuzzleSettings>) -> Result<()> {
         rate(&mut puzzles);
         let again = |puzzle: &Puzzle| puzzle.reproduce(spec, &solver).as_ref() == Ok(puzzle);
         let slow = Exhaustive { assignments: TRIED };
-        let tried: Vec<_> = puzzles.iter().filter_map(|p| Some((p, p.reproduce(spec, &slow).ok()?))).collect();
+        let tried: Vec<_> = puzzles
+            .iter()
+            .filter_map(|p| Some((p, p.reproduce(spec, &slow).ok()?)))
+            .collect();
         let count = Count {
             puzzles: measured,
             rejected: puzzles.iter().map(|puzzle| puzzle.rejected).sum(),
             reproduced: puzzles.iter().filter(|puzzle| again(puzzle)).count() as u64,
             tried: tried.len() as u64,
-            confirmed: tried.iter().filter(|(puzzle, again)| *puzzle == again).count() as u64,
+            confirmed: tried
+                .iter()
+                .filter(|(puzzle, again)| *puzzle == again)
+                .count() as u64,
             duplicates: duplicates(&puzzles).len() as u64,
             hard: puzzles.iter().filter(|puzzle| is_hard(puzzle)).count() as u64,
         };
@@ -79,7 +85,15 @@ fn report(
     histogram: &[u64; 10],
 ) -> Result<()> {
     let share = |part: u64, of: u64| part as f64 / of.max(1) as f64;
-    let columns = ["kind", "puzzles", "rejected a puzzle", "reproduced", "confirmed of tried", "duplicates", "hard"];
+    let columns = [
+        "kind",
+        "puzzles",
+        "rejected a puzzle",
+        "reproduced",
+        "confirmed of tried",
+        "duplicates",
+        "hard",
+    ];
     let mut table = Table::new("Generated puzzles by kind", columns);
     let mut all = Count::default();
     for (kind, count) in kinds {
@@ -95,10 +109,16 @@ fn report(
         ]);
     }
     trial.table("kinds", &table)?;
-    let mut table = Table::new("Difficulty within each seed puzzle", ["difficulty", "puzzles"]);
+    let mut table = Table::new(
+        "Difficulty within each seed puzzle",
+        ["difficulty", "puzzles"],
+    );
     for (tenth, count) in histogram.iter().enumerate() {
         let from = tenth as f64 / 10.0;
-        table.row([format!("{from:.1} to {:.1}", from + 0.1).into(), offprint_lab::table::Cell::from(*count as f64)]);
+        table.row([
+            format!("{from:.1} to {:.1}", from + 0.1).into(),
+            offprint_lab::table::Cell::from(*count as f64),
+        ]);
     }
     trial.table("difficulty", &table)?;
     trial.result("reproduced", share(all.reproduced, all.puzzles));

@@ -22,32 +22,98 @@ pub struct PuzzleStudy;
 
 const ARMS: &[Arm] = &[
     arm("untrained", Role::Baseline, "the model before any training"),
-    arm("sft", Role::Baseline, "supervised fine-tuning on questions with answers"),
-    arm("sft+rl", Role::Method, "supervised, then GRPO with a reward for the exact answer"),
-    arm("shuffled", Role::Ablation, "supervised, with the answers of other puzzles of the same seed"),
-    arm("generator", Role::Method, "no model: what the generator makes of all seed puzzles"),
+    arm(
+        "sft",
+        Role::Baseline,
+        "supervised fine-tuning on questions with answers",
+    ),
+    arm(
+        "sft+rl",
+        Role::Method,
+        "supervised, then GRPO with a reward for the exact answer",
+    ),
+    arm(
+        "shuffled",
+        Role::Ablation,
+        "supervised, with the answers of other puzzles of the same seed",
+    ),
+    arm(
+        "generator",
+        Role::Method,
+        "no model: what the generator makes of all seed puzzles",
+    ),
 ];
 
 const fn arm(name: &'static str, role: Role, about: &'static str) -> Arm {
-    Arm { name, role, about, quick: true }
+    Arm {
+        name,
+        role,
+        about,
+        quick: true,
+    }
 }
 
 const METRICS: &[Metric] = &[
-    Metric::new("accuracy", "accuracy", Better::Higher, "share of right answers to unseen variants of the trained seed puzzles"),
-    Metric::new("held_out", "held out", Better::Higher, "share of right answers to seed puzzles that were never trained on"),
-    Metric::new("arithmetic", "arithmetic", Better::Higher, "share of right answers to arithmetic word problems, never trained on"),
+    Metric::new(
+        "accuracy",
+        "accuracy",
+        Better::Higher,
+        "share of right answers to unseen variants of the trained seed puzzles",
+    ),
+    Metric::new(
+        "held_out",
+        "held out",
+        Better::Higher,
+        "share of right answers to seed puzzles that were never trained on",
+    ),
+    Metric::new(
+        "arithmetic",
+        "arithmetic",
+        Better::Higher,
+        "share of right answers to arithmetic word problems, never trained on",
+    ),
     Metric::new(
         "above_constant",
         "over constant",
         Better::Higher,
         "accuracy less that of the commonest training answer of each seed puzzle",
     ),
-    Metric::new("validation", "valid. acc.", Better::Higher, "the same accuracy on validation puzzles; what tuning looks at"),
-    Metric::new("reproduced", "reproduced", Better::Higher, "share of puzzles that their configuration gives again"),
-    Metric::new("confirmed", "confirmed", Better::Higher, "share of puzzles small enough for trying everything, which then agrees"),
-    Metric::new("rejected", "rejected", Better::Neither, "draws thrown away for each puzzle that is kept"),
-    Metric::new("duplicates", "duplicates", Better::Lower, "share of puzzles that say nothing new but names"),
-    Metric::new("hard", "hard", Better::Neither, "share of puzzles of difficulty 0.5 or more"),
+    Metric::new(
+        "validation",
+        "valid. acc.",
+        Better::Higher,
+        "the same accuracy on validation puzzles; what tuning looks at",
+    ),
+    Metric::new(
+        "reproduced",
+        "reproduced",
+        Better::Higher,
+        "share of puzzles that their configuration gives again",
+    ),
+    Metric::new(
+        "confirmed",
+        "confirmed",
+        Better::Higher,
+        "share of puzzles small enough for trying everything, which then agrees",
+    ),
+    Metric::new(
+        "rejected",
+        "rejected",
+        Better::Neither,
+        "draws thrown away for each puzzle that is kept",
+    ),
+    Metric::new(
+        "duplicates",
+        "duplicates",
+        Better::Lower,
+        "share of puzzles that say nothing new but names",
+    ),
+    Metric::new(
+        "hard",
+        "hard",
+        Better::Neither,
+        "share of puzzles of difficulty 0.5 or more",
+    ),
 ];
 
 impl Study for PuzzleStudy {
@@ -110,9 +176,22 @@ impl Study for PuzzleStudy {
     fn tuning(&self) -> Tuning {
         Tuning {
             space: Space::new(vec![
-                Dimension::new("learning_rate", Range::LogUniform { low: 1e-3, high: 1e-2 })
-                    .only(&["sft", "sft+rl", "shuffled"]),
-                Dimension::new("rl_rate", Range::LogUniform { low: 1e-4, high: 2e-3 }).only(&["sft+rl"]),
+                Dimension::new(
+                    "learning_rate",
+                    Range::LogUniform {
+                        low: 1e-3,
+                        high: 1e-2,
+                    },
+                )
+                .only(&["sft", "sft+rl", "shuffled"]),
+                Dimension::new(
+                    "rl_rate",
+                    Range::LogUniform {
+                        low: 1e-4,
+                        high: 2e-3,
+                    },
+                )
+                .only(&["sft+rl"]),
             ]),
             trials: 6,
             validation: "validation",
@@ -128,7 +207,9 @@ impl Study for PuzzleStudy {
             "sft" => training::run(trial, training::Plan::SFT),
             "sft+rl" => training::run(trial, training::Plan::SFT_RL),
             "shuffled" => training::run(trial, training::Plan::SHUFFLED),
-            other => Err(Error::input(format!("PuzzleClone's study has no arm \"{other}\""))),
+            other => Err(Error::input(format!(
+                "PuzzleClone's study has no arm \"{other}\""
+            ))),
         }
     }
 }

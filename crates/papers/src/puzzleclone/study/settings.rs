@@ -66,7 +66,10 @@ impl Settings for PuzzleSettings {
             let allowed = format!("a multiple of heads, {}", self.heads);
             return invalid("width", self.width.to_string(), allowed);
         }
-        for (key, value) in [("learning_rate", self.learning_rate), ("rl_rate", self.rl_rate)] {
+        for (key, value) in [
+            ("learning_rate", self.learning_rate),
+            ("rl_rate", self.rl_rate),
+        ] {
             if !(value > 0.0 && value.is_finite()) {
                 return invalid(key, value.to_string(), "above 0".into());
             }

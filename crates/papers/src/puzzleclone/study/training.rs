@@ -29,10 +29,23 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub const UNTRAINED: Self = Self { trained: false, reinforced: false, shuffled: false };
-    pub const SFT: Self = Self { trained: true, ..Self::UNTRAINED };
-    pub const SFT_RL: Self = Self { reinforced: true, ..Self::SFT };
-    pub const SHUFFLED: Self = Self { shuffled: true, ..Self::SFT };
+    pub const UNTRAINED: Self = Self {
+        trained: false,
+        reinforced: false,
+        shuffled: false,
+    };
+    pub const SFT: Self = Self {
+        trained: true,
+        ..Self::UNTRAINED
+    };
+    pub const SFT_RL: Self = Self {
+        reinforced: true,
+        ..Self::SFT
+    };
+    pub const SHUFFLED: Self = Self {
+        shuffled: true,
+        ..Self::SFT
+    };
 }
 
 /// Largest norm of a step's gradient.
@@ -60,7 +73,11 @@ pub fn run(trial: &mut Trial<PuzzleSettings>, plan: Plan) -> Result<()> {
             trial.metric(name, value, step);
         }
         if step % (total / 5).max(1) == 0 && step < total {
-            trial.metric("validation accuracy", learner.accuracy(&sets, &sets.validation)?, step);
+            trial.metric(
+                "validation accuracy",
+                learner.accuracy(&sets, &sets.validation)?,
+                step,
+            );
         }
         trial.progress(step, total);
         if trial.checkpoint_due() && step < total {
@@ -90,7 +107,11 @@ struct Learner {
 }
 
 fn optimizer() -> ModuleOptimizer {
-    AdamW { weight_decay: 0.01, ..AdamW::default() }.into()
+    AdamW {
+        weight_decay: 0.01,
+        ..AdamW::default()
+    }
+    .into()
 }
 
 impl Learner {
@@ -105,7 +126,9 @@ impl Learner {
             settings.width,
             settings.heads,
         );
-        let gpt = config.init(&device).map_err(|error| Error::input(error.to_string()))?;
+        let gpt = config
+            .init(&device)
+            .map_err(|error| Error::input(error.to_string()))?;
         let mut pairs: Vec<Pair> = sets.train.iter().map(|item| item.pair.clone()).collect();
         if plan.shuffled {
             shuffle(&sets.train, &mut pairs, trial.seed());
@@ -153,9 +176,18 @@ impl Learner {
     fn supervise(&mut self, settings: &PuzzleSettings, step: u64) -> Result<f64> {
         let per_epoch = self.pairs.len().div_ceil(settings.batch) as u64;
         let (epoch, within) = ((step - 1) / per_epoch, (step - 1) % per_epoch);
-        let order = batches(self.pairs.len(), settings.batch, self.seed, epoch, LastBatch::Keep)
-            .map_err(|error| Error::run(error.to_string()))?;
-        let batch: Vec<Pair> = order[within as usize].iter().map(|&row| self.pairs[row].clone()).collect();
+        let order = batches(
+            self.pairs.len(),
+            settings.batch,
+            self.seed,
+            epoch,
+            LastBatch::Keep,
+        )
+        .map_err(|error| Error::run(error.to_string()))?;
+        let batch: Vec<Pair> = order[within as usize]
+            .iter()
+            .map(|&row| self.pairs[row].clone())
+            .collect();
         let loss = answer_loss(&self.gpt, &batch, Context::training(step)).map_err(explain)?;
         let value = f64::from(loss.clone().into_scalar::<f32>());
         // A short rise, then down in a line.
@@ -171,22 +203,39 @@ impl Learner {
             self.reference = Some(self.gpt.valid());
         }
         let mut draw = Draw::new(b"puzzle prompts  ", self.seed, step);
-        let chosen: Vec<&Item> =
-            (0..settings.prompts).map(|_| &sets.train[draw.below(sets.train.len())]).collect();
-        let repeated: Vec<&Item> =
-            chosen.iter().flat_map(|item| std::iter::repeat_n(*item, settings.group)).collect();
-        let prompts: Vec<Vec<usize>> = repeated.iter().map(|item| item.pair.prompt.clone()).collect();
+        let chosen: Vec<&Item> = (0..settings.prompts)
+            .map(|_| &sets.train[draw.below(sets.train.len())])
+            .collect();
+        let repeated: Vec<&Item> = chosen
+            .iter()
+            .flat_map(|item| std::iter::repeat_n(*item, settings.group))
+            .collect();
+        let prompts: Vec<Vec<usize>> = repeated
+            .iter()
+            .map(|item| item.pair.prompt.clone())
+            .collect();
         let policy = self.gpt.valid();
         let seed = Context::training(self.seed).branch(step).seed;
-        let answers = sample(&policy, &prompts, sets.room.answer, Sampling::default(), seed).map_err(explain)?;
+        let answers = sample(
+            &policy,
+            &prompts,
+            sets.room.answer,
+            Sampling::default(),
+            seed,
+        )
+        .map_err(explain)?;
         let rewards: Vec<f32> = repeated
             .iter()
             .zip(&answers)
             .map(|(item, answer)| f32::from(item.right(&sets.characters, answer)))
             .collect();
-        let mean = rewards.iter().map(|&reward| f64::from(reward)).sum::<f64>() / rewards.len() as f64;
-        let pairs: Vec<Pair> =
-            prompts.into_iter().zip(answers).map(|(prompt, answer)| Pair { prompt, answer }).collect();
+        let mean =
+            rewards.iter().map(|&reward| f64::from(reward)).sum::<f64>() / rewards.len() as f64;
+        let pairs: Vec<Pair> = prompts
+            .into_iter()
+            .zip(answers)
+            .map(|(prompt, answer)| Pair { prompt, answer })
+            .collect();
         self.update_policy(&policy, &pairs, rewards, settings)?;
         Ok(mean)
     }
@@ -198,7 +247,11 @@ impl Learner {
         rewards: Vec<f32>,
         settings: &PuzzleSettings,
     ) -> Result<()> {
-        let grpo = Grpo { clip: settings.clip, kl: settings.kl, normalize: true };
+        let grpo = Grpo {
+            clip: settings.clip,
+            kl: settings.kl,
+            normalize: true,
+        };
         let device = self.gpt.embedding.tokens.weight.val().device();
         let (groups, group, tokens) = (settings.prompts, settings.group, pairs[0].answer.len());
         let shape = [groups, group, tokens];
@@ -217,9 +270,17 @@ impl Learner {
         let rewards = Tensor::from_data(TensorData::new(rewards, [groups, group]), &device);
         let advantages = grpo.advantages(rewards);
         for _ in 0..settings.updates {
-            let now = log_probs(&self.gpt, pairs, Context::EVALUATION).map_err(explain)?.reshape(shape);
+            let now = log_probs(&self.gpt, pairs, Context::EVALUATION)
+                .map_err(explain)?
+                .reshape(shape);
             let loss = grpo
-                .loss(now, old.clone(), reference.clone(), mask.clone(), advantages.clone())
+                .loss(
+                    now,
+                    old.clone(),
+                    reference.clone(),
+                    mask.clone(),
+                    advantages.clone(),
+                )
                 .map_err(explain)?;
             update(&mut self.gpt, &mut self.reinforcing, loss, settings.rl_rate);
         }
@@ -231,10 +292,14 @@ impl Learner {
         let gpt = self.gpt.valid();
         let mut right = 0;
         for part in items.chunks(256) {
-            let prompts: Vec<Vec<usize>> = part.iter().map(|item| item.pair.prompt.clone()).collect();
-            let answers = sample(&gpt, &prompts, sets.room.answer, Sampling::GREEDY, 0).map_err(explain)?;
+            let prompts: Vec<Vec<usize>> =
+                part.iter().map(|item| item.pair.prompt.clone()).collect();
+            let answers =
+                sample(&gpt, &prompts, sets.room.answer, Sampling::GREEDY, 0).map_err(explain)?;
             let pairs = part.iter().zip(&answers);
-            right += pairs.filter(|(item, answer)| item.right(&sets.characters, answer)).count();
+            right += pairs
+                .filter(|(item, answer)| item.right(&sets.characters, answer))
+                .count();
         }
         Ok(right as f64 / items.len().max(1) as f64)
     }
@@ -252,10 +317,14 @@ fn shuffle(items: &[Item], pairs: &mut [Pair], seed: u64) {
     names.sort_unstable();
     names.dedup();
     for (number, name) in names.into_iter().enumerate() {
-        let places: Vec<usize> =
-            (0..items.len()).filter(|&place| items[place].puzzle.seed_puzzle == name).collect();
+        let places: Vec<usize> = (0..items.len())
+            .filter(|&place| items[place].puzzle.seed_puzzle == name)
+            .collect();
         let order = Draw::new(b"puzzle shuffles ", seed, number as u64).permutation(places.len());
-        let answers: Vec<Vec<usize>> = order.iter().map(|&rank| pairs[places[rank]].answer.clone()).collect();
+        let answers: Vec<Vec<usize>> = order
+            .iter()
+            .map(|&rank| pairs[places[rank]].answer.clone())
+            .collect();
         for (place, answer) in places.into_iter().zip(answers) {
             pairs[place].answer = answer;
         }
