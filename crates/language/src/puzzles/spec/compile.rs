@@ -1,8 +1,7 @@
 //! From a document to a specification: every formula parsed, every name and type checked.
 
 use super::{
-    Clue, Condition, LARGEST, Original, Part, Question, QuestionKind, Rule, Sourced, Spec,
-    SpecError, Statement, Symbol, Variable, Worded,
+    LARGEST, Original, Part, Rule, Sourced, Spec, SpecError, Symbol, Variable, Worded,
     document::{self, Document, Text, Wording},
     error::Place,
 };
@@ -10,7 +9,7 @@ use crate::puzzles::{
     formula::{Definition, Formula, Names, Template, Type, Wrong},
     solver::Direction,
 };
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::Spanned;
 use std::{collections::HashMap, sync::Arc};
 
 /// Most solutions of a puzzle where the specification does not say.
@@ -51,23 +50,23 @@ fn strip_place(message: &str) -> &str {
     first.split(" at line ").next().unwrap_or(first)
 }
 
-struct Compiler<'a> {
-    source: &'a str,
-    names: Names,
+pub(super) struct Compiler<'a> {
+    pub(super) source: &'a str,
+    pub(super) names: Names,
 }
 
-fn place<T>(spanned: &Spanned<T>) -> Place {
-    let Location { .. } = spanned.referenced;
+/// Where something stands in the file.
+pub(super) fn place<T>(spanned: &Spanned<T>) -> Place {
     Place {
         line: spanned.referenced.line() as usize,
         column: spanned.referenced.column() as usize,
     }
 }
 
-type Compiled<T> = Result<T, SpecError>;
+pub(super) type Compiled<T> = Result<T, SpecError>;
 
 impl Compiler<'_> {
-    fn spec(&mut self, document: Document) -> Compiled<Spec> {
+    pub(super) fn spec(&mut self, document: Document) -> Compiled<Spec> {
         let name = self.name(&document.name)?;
         let kind = self.name(&document.kind)?;
         let definitions = self.definitions(&document)?;
@@ -182,17 +181,17 @@ impl Compiler<'_> {
         Ok(spec)
     }
 
-    fn wrong(&self, at: Place, message: impl Into<String>) -> SpecError {
+    pub(super) fn wrong(&self, at: Place, message: impl Into<String>) -> SpecError {
         SpecError::at(self.source, at.line, at.column, message)
     }
 
-    fn locate(&self, text: &str, at: &Place, wrong: Wrong) -> SpecError {
+    pub(super) fn locate(&self, text: &str, at: &Place, wrong: Wrong) -> SpecError {
         let (line, column) = at.of(self.source, text, wrong.at);
         SpecError::at(self.source, line, column, wrong.message)
     }
 
     /// A name of a file: letters, digits, `-`.
-    fn name(&self, name: &Text) -> Compiled<String> {
+    pub(super) fn name(&self, name: &Text) -> Compiled<String> {
         let fine = |c: char| c.is_ascii_alphanumeric() || c == '-';
         if name.value.is_empty() || name.value.len() > 60 || !name.value.chars().all(fine) {
             let message = format!(
@@ -205,7 +204,7 @@ impl Compiler<'_> {
     }
 
     /// A name in formulas, not taken yet.
-    fn identifier(&self, name: &Text) -> Compiled<String> {
+    pub(super) fn identifier(&self, name: &Text) -> Compiled<String> {
         let parsed = Formula::parse(&name.value)
             .ok()
             .map(|formula| formula.expression.kind);
@@ -229,11 +228,11 @@ impl Compiler<'_> {
         Ok(name.value.clone())
     }
 
-    fn parse(&self, text: &Text) -> Compiled<Sourced<Formula>> {
+    pub(super) fn parse(&self, text: &Text) -> Compiled<Sourced<Formula>> {
         self.parse_at(&text.value, place(text))
     }
 
-    fn parse_at(&self, text: &str, at: Place) -> Compiled<Sourced<Formula>> {
+    pub(super) fn parse_at(&self, text: &str, at: Place) -> Compiled<Sourced<Formula>> {
         let parsed = Formula::parse(text).map_err(|wrong| self.locate(text, &at, wrong))?;
         Ok(Sourced {
             parsed,
@@ -242,11 +241,15 @@ impl Compiler<'_> {
         })
     }
 
-    fn formula(&mut self, text: &Text, expected: &Type) -> Compiled<(Sourced<Formula>, Type)> {
+    pub(super) fn formula(
+        &mut self,
+        text: &Text,
+        expected: &Type,
+    ) -> Compiled<(Sourced<Formula>, Type)> {
         self.formula_at(&text.value, place(text), expected)
     }
 
-    fn formula_at(
+    pub(super) fn formula_at(
         &mut self,
         text: &str,
         at: Place,
@@ -258,7 +261,7 @@ impl Compiler<'_> {
         Ok((formula, kind))
     }
 
-    fn optional(
+    pub(super) fn optional(
         &mut self,
         text: Option<&Text>,
         expected: &Type,
@@ -267,7 +270,7 @@ impl Compiler<'_> {
         Ok(formula.transpose()?.map(|(formula, _)| formula))
     }
 
-    fn worded(&mut self, wording: &Spanned<Wording>) -> Compiled<Worded> {
+    pub(super) fn worded(&mut self, wording: &Spanned<Wording>) -> Compiled<Worded> {
         let mut texts = Vec::new();
         match &wording.value {
             Wording::One(text) => texts.push((None, self.template(text, place(wording))?)),
@@ -286,7 +289,7 @@ impl Compiler<'_> {
         Ok(Worded(texts))
     }
 
-    fn template(&mut self, text: &str, at: Place) -> Compiled<Sourced<Template>> {
+    pub(super) fn template(&mut self, text: &str, at: Place) -> Compiled<Sourced<Template>> {
         let parsed = Template::parse(text).map_err(|wrong| self.locate(text, &at, wrong))?;
         self.names
             .template(&parsed)
@@ -299,7 +302,10 @@ impl Compiler<'_> {
     }
 
     /// Operators that the specification defines; each may use those above it.
-    fn definitions(&mut self, document: &Document) -> Compiled<Arc<HashMap<String, Definition>>> {
+    pub(super) fn definitions(
+        &mut self,
+        document: &Document,
+    ) -> Compiled<Arc<HashMap<String, Definition>>> {
         let mut definitions = HashMap::new();
         for (head, body) in &document.define.0 {
             let shape = || {
@@ -344,7 +350,11 @@ impl Compiler<'_> {
         Ok(Arc::new(definitions))
     }
 
-    fn variable(&mut self, name: &Text, variable: &document::Variable) -> Compiled<Variable> {
+    pub(super) fn variable(
+        &mut self,
+        name: &Text,
+        variable: &document::Variable,
+    ) -> Compiled<Variable> {
         let identifier = self.identifier(name)?;
         self.names.later.retain(|later| *later != identifier);
         let (rule, kind) = match (&variable.formula, &variable.from) {
@@ -363,7 +373,9 @@ impl Compiler<'_> {
                 (Rule::Draw(part), kind)
             }
             _ => {
-                return Err(self.wrong(place(name), format!("{identifier}: either from or formula")));
+                return Err(
+                    self.wrong(place(name), format!("{identifier}: either from or formula"))
+                );
             }
         };
         if !variable.difficulty.is_finite() {
@@ -384,7 +396,11 @@ impl Compiler<'_> {
         })
     }
 
-    fn items(&mut self, name: &str, items: &document::PartItems) -> Compiled<(Part, Type)> {
+    pub(super) fn items(
+        &mut self,
+        name: &str,
+        items: &document::PartItems,
+    ) -> Compiled<(Part, Type)> {
         let (from, kind) = self.formula(&items.from, &Type::list(Type::Any))?;
         let amount = self.optional(items.amount.as_ref(), &Type::Int)?;
         let item = match kind {
@@ -406,7 +422,7 @@ impl Compiler<'_> {
         Ok((part, kind))
     }
 
-    fn symbol(&mut self, name: &Text, symbol: &document::Symbol) -> Compiled<Symbol> {
+    pub(super) fn symbol(&mut self, name: &Text, symbol: &document::Symbol) -> Compiled<Symbol> {
         let identifier = self.identifier(name)?;
         let mut keys = Vec::new();
         for key in &symbol.keys {
@@ -440,284 +456,4 @@ impl Compiler<'_> {
             from,
         })
     }
-
-    fn clue(&mut self, template: &document::Template) -> Compiled<Clue> {
-        let before = self.names.len();
-        let mut parts = Vec::new();
-        for (name, part) in &template.draw.0 {
-            let identifier = self.identifier(name)?;
-            let (part, kind) = match &part.value {
-                document::Part::Item(from) => {
-                    let from = Spanned::new(from.clone(), part.referenced, part.defined);
-                    let items = document::PartItems {
-                        from,
-                        amount: None,
-                        ordered: false,
-                        repeat: false,
-                    };
-                    self.items(&identifier, &items)?
-                }
-                document::Part::Items(items) => self.items(&identifier, items)?,
-            };
-            self.names.add(identifier, kind);
-            parts.push(part);
-        }
-        let clue = Clue {
-            parts,
-            filter: self.optional(template.filter.as_ref(), &Type::Bool)?,
-            holds: self.formula(&template.holds, &Type::Bool)?.0,
-            text: template
-                .text
-                .as_ref()
-                .map(|text| self.worded(text))
-                .transpose()?,
-        };
-        self.names.truncate(before);
-        Ok(clue)
-    }
-
-    fn statement(&mut self, name: &Text, statement: &document::Statement) -> Compiled<Statement> {
-        let identifier = self.identifier(name)?;
-        let before = self.names.len();
-        let keys = self.keys(&statement.keys)?;
-        if keys.is_empty() || statement.either.is_empty() {
-            return Err(self.wrong(
-                place(name),
-                format!("{identifier}: for and either must not be empty"),
-            ));
-        }
-        let either = statement
-            .either
-            .iter()
-            .map(|clue| self.clue(clue))
-            .collect::<Compiled<_>>()?;
-        self.names.truncate(before);
-        self.names.add(
-            identifier.clone(),
-            Type::Table(keys.len(), Box::new(Type::Bool)),
-        );
-        self.names.add(
-            format!("{identifier}.text"),
-            Type::Table(keys.len(), Box::new(Type::Text)),
-        );
-        Ok(Statement {
-            name: identifier,
-            keys,
-            either,
-        })
-    }
-
-    /// Names that run through lists.
-    fn keys(
-        &mut self,
-        keys: &document::Ordered<Text>,
-    ) -> Compiled<Vec<(String, Sourced<Formula>)>> {
-        let mut compiled = Vec::new();
-        for (key, list) in &keys.0 {
-            let (list, kind) = self.formula(list, &Type::list(Type::Any))?;
-            let key = self.identifier(key)?;
-            let item = match kind {
-                Type::List(item) => *item,
-                _ => Type::Any,
-            };
-            self.names.add(key.clone(), item);
-            compiled.push((key, list));
-        }
-        Ok(compiled)
-    }
-
-    /// The templates of a condition or question: `either`, or one written in place.
-    fn either(
-        &mut self,
-        either: Option<&Vec<document::Template>>,
-        alone: document::Template,
-        whole: &str,
-    ) -> Compiled<Vec<Clue>> {
-        match either {
-            None => Ok(vec![self.clue(&alone)?]),
-            Some(_) if !alone.holds.value.is_empty() || !alone.draw.0.is_empty() => {
-                Err(SpecError::whole(format!(
-                    "{whole}: either a list under either, or draw and holds"
-                )))
-            }
-            Some(either) if either.is_empty() => {
-                Err(SpecError::whole(format!("{whole}: either is empty")))
-            }
-            Some(either) => either.iter().map(|clue| self.clue(clue)).collect(),
-        }
-    }
-
-    fn condition(
-        &mut self,
-        condition: &document::Condition,
-        texts: &mut Vec<String>,
-    ) -> Compiled<Condition> {
-        let whole = condition
-            .name
-            .as_ref()
-            .map_or("a condition", |name| &name.value)
-            .to_string();
-        if condition.either.is_none() && condition.holds.is_none() {
-            return Err(SpecError::whole(format!("{whole}: holds is missing")));
-        }
-        let alone = document::Template {
-            draw: condition.draw.clone(),
-            filter: condition.filter.clone(),
-            holds: condition.holds.clone().unwrap_or_else(nothing),
-            text: condition.text.clone(),
-        };
-        let before = self.names.len();
-        let each = self.keys(&condition.each)?;
-        let either = self.either(condition.either.as_ref(), alone, &whole)?;
-        self.names.truncate(before);
-        let fixed = either.len() == 1 && either[0].parts.is_empty() && condition.repeat.is_none();
-        if !each.is_empty() && !fixed {
-            return Err(SpecError::whole(format!(
-                "{whole}: with each, nothing is drawn or repeated"
-            )));
-        }
-        let repeat = match &condition.repeat {
-            None => None,
-            Some(repeat) => {
-                let (formula, kind) = self.formula(repeat, &Type::Any)?;
-                if !kind.fits(&Type::Int) && !kind.fits(&Type::list(Type::Int)) {
-                    let message = format!("{kind}, but a number or a range of numbers is expected");
-                    return Err(self.wrong(place(repeat), message));
-                }
-                Some(formula)
-            }
-        };
-        if condition.until_unique && repeat.is_none() {
-            return Err(SpecError::whole(format!(
-                "{whole}: until_unique needs repeat, the most clues"
-            )));
-        }
-        let before = self.names.len();
-        self.names.add("items", Type::list(Type::list(Type::Any)));
-        let together = self.optional(condition.together.as_ref(), &Type::Bool)?;
-        self.names.truncate(before);
-        let name = match &condition.name {
-            None => None,
-            Some(name) => {
-                let identifier = self.identifier(name)?;
-                if texts.contains(&identifier) {
-                    return Err(self.wrong(
-                        place(name),
-                        format!("two conditions are called {identifier}"),
-                    ));
-                }
-                texts.push(identifier.clone());
-                Some(identifier)
-            }
-        };
-        Ok(Condition {
-            name,
-            each,
-            repeat,
-            until_unique: condition.until_unique,
-            alike: condition.alike,
-            together,
-            either,
-        })
-    }
-
-    fn question(&mut self, question: &document::Question) -> Compiled<Question> {
-        let ask = self.worded(&question.ask)?;
-        let kind = match (&question.answer, &question.options) {
-            (Some(answer), None) => QuestionKind::Free {
-                answer: self.formula(answer, &Type::Any)?.0,
-                unordered: question.unordered,
-            },
-            (None, Some(amount)) => {
-                let all = match question.when.as_ref().map(|when| when.value.as_str()) {
-                    None | Some("all") => true,
-                    Some("any") => false,
-                    Some(other) => {
-                        let when = question.when.as_ref().map(place).unwrap_or_default();
-                        return Err(
-                            self.wrong(when, format!("when: {other}, but it must be all or any"))
-                        );
-                    }
-                };
-                if question.either.is_none() && question.holds.is_none() {
-                    return Err(self.wrong(place(amount), "options need holds and text, or either"));
-                }
-                let alone = document::Template {
-                    draw: question.draw.clone(),
-                    filter: question.filter.clone(),
-                    holds: question.holds.clone().unwrap_or_else(nothing),
-                    text: question.text.clone(),
-                };
-                let either = self.either(question.either.as_ref(), alone, "options")?;
-                if either.iter().any(|clue| clue.text.is_none()) {
-                    return Err(self.wrong(place(amount), "every option needs a text"));
-                }
-                let (amount, _) = self.formula(amount, &Type::Int)?;
-                QuestionKind::Options {
-                    amount,
-                    all,
-                    wrong: question.wrong,
-                    either,
-                }
-            }
-            _ => {
-                return Err(self.wrong(
-                    place(&question.ask),
-                    "a question has either an answer or options",
-                ));
-            }
-        };
-        Ok(Question { ask, kind })
-    }
-
-    /// The wordings of the specification's text; every other text has all of them, or one for all.
-    fn wordings(&self, spec: &Spec) -> Compiled<Vec<String>> {
-        let named = |worded: &Worded| -> Vec<String> {
-            worded
-                .0
-                .iter()
-                .filter_map(|(name, _)| name.clone())
-                .collect()
-        };
-        let mut wordings = named(&spec.text);
-        if wordings.is_empty() {
-            wordings.push("plain".into());
-        }
-        let conditions = spec
-            .conditions
-            .iter()
-            .chain(&spec.clues)
-            .flat_map(|condition| &condition.either);
-        let clues = conditions.chain(
-            spec.statements
-                .iter()
-                .flat_map(|statement| &statement.either),
-        );
-        let options = spec
-            .questions
-            .iter()
-            .flat_map(|question| match &question.kind {
-                QuestionKind::Options { either, .. } => &either[..],
-                QuestionKind::Free { .. } => &[],
-            });
-        let texts = clues.chain(options).filter_map(|clue| clue.text.as_ref());
-        for worded in texts.chain(spec.questions.iter().map(|question| &question.ask)) {
-            let own = named(worded);
-            if own.is_empty() {
-                continue;
-            }
-            let at = || worded.0[0].1.place.clone();
-            if let Some(missing) = wordings.iter().find(|wording| !own.contains(wording)) {
-                return Err(self.wrong(at(), format!("the wording \"{missing}\" is missing here")));
-            }
-            if let Some(more) = own.iter().find(|wording| !wordings.contains(wording)) {
-                return Err(self.wrong(at(), format!("the wording \"{more}\" is missing in text")));
-            }
-        }
-        Ok(wordings)
-    }
-}
-
-fn nothing() -> Text {
-    Spanned::new(String::new(), Location::UNKNOWN, Location::UNKNOWN)
 }

@@ -1,5 +1,6 @@
 //! Specifications: a seed puzzle as variables, unknowns, constraints, texts and questions.
 
+mod clauses;
 mod compile;
 mod document;
 mod error;
