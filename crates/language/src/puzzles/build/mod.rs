@@ -11,6 +11,7 @@ use super::{
     problem::{Problem, Unknown},
     solver::{Embedded, SolveError, Solver},
     spec::{Sourced, Spec, SpecError, Worded},
+    term::Term,
 };
 
 /// Draws for one thing before it counts as impossible.
