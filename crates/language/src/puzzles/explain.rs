@@ -53,6 +53,9 @@ pub fn explain(
                     None => Ok((0..of).collect()),
                 }
             }
+            QuestionKind::Free { answer, .. } if answer.parsed.expression.mentions("solutions") => {
+                whole(&build, solver, spec.max_solutions)
+            }
             QuestionKind::Free { answer, .. } => {
                 free(&mut build, answer, solver, spec.max_solutions)
             }

@@ -40,6 +40,9 @@ impl Build<'_> {
             return Err(Rejection::NoSolution.into());
         }
         self.solutions = found.assignments;
+        let (count, texts) = (self.solutions.len() as i64, self.texts.clone());
+        self.scope.add("texts", Value::list(texts));
+        self.scope.add("solutions", Value::Int(count));
         Ok(())
     }
 
@@ -98,9 +101,6 @@ impl Build<'_> {
     /// The story and the questions.
     pub(crate) fn questions(&mut self, mut choices: Choices) -> Built<(String, Vec<Question>)> {
         let spec = self.spec;
-        self.scope.add("texts", Value::list(self.texts.clone()));
-        self.scope
-            .add("solutions", Value::Int(self.solutions.len() as i64));
         let text = self.render(&spec.text)?;
         let mut questions = Vec::new();
         for (number, question) in spec.questions.iter().enumerate() {

@@ -120,34 +120,35 @@ pub(crate) fn is_function(name: &str) -> bool {
 }
 
 impl Expression {
-    /// Names of the functions and operators that it calls.
-    pub fn calls<'a>(&'a self, names: &mut Vec<&'a str>) {
+    /// The expressions that it is made of.
+    fn parts(&self) -> Vec<&Expression> {
         match &self.kind {
-            Kind::Value(_) | Kind::Name(_) => {}
-            Kind::List(items) => items.iter().for_each(|item| item.calls(names)),
-            Kind::Call(name, items) => {
-                names.push(name);
-                items.iter().for_each(|item| item.calls(names));
-            }
+            Kind::Value(_) | Kind::Name(_) => Vec::new(),
+            Kind::List(items) | Kind::Call(_, items) => items.iter().collect(),
             Kind::Comprehension(parts) => {
-                parts.item.calls(names);
-                parts.loops.iter().for_each(|(_, list)| list.calls(names));
-                parts.filter.iter().for_each(|filter| filter.calls(names));
+                let lists = parts.loops.iter().map(|(_, list)| list);
+                lists.chain([&parts.item]).chain(&parts.filter).collect()
             }
-            Kind::Index(table, keys) => {
-                table.calls(names);
-                keys.iter().for_each(|key| key.calls(names));
-            }
-            Kind::Not(inner) | Kind::Negative(inner) => inner.calls(names),
-            Kind::Binary(_, pair) => {
-                pair.0.calls(names);
-                pair.1.calls(names);
-            }
-            Kind::If(parts) => {
-                parts.0.calls(names);
-                parts.1.calls(names);
-                parts.2.calls(names);
-            }
+            Kind::Index(table, keys) => keys.iter().chain([&**table]).collect(),
+            Kind::Not(inner) | Kind::Negative(inner) => vec![inner],
+            Kind::Binary(_, pair) => vec![&pair.0, &pair.1],
+            Kind::If(parts) => vec![&parts.0, &parts.1, &parts.2],
         }
+    }
+
+    /// Names of the functions and operators that it calls.
+    pub fn calls(&self) -> Vec<&str> {
+        let own = match &self.kind {
+            Kind::Call(name, _) => Some(name.as_str()),
+            _ => None,
+        };
+        let inner = self.parts().into_iter().flat_map(Expression::calls);
+        own.into_iter().chain(inner).collect()
+    }
+
+    /// Whether a name stands in it.
+    pub fn mentions(&self, name: &str) -> bool {
+        matches!(&self.kind, Kind::Name(own) if own == name)
+            || self.parts().into_iter().any(|part| part.mentions(name))
     }
 }

@@ -335,10 +335,8 @@ impl Compiler<'_> {
                 return Err(self.wrong(place(head), format!("there is a function {name} already")));
             }
             let body = self.parse(body)?.parsed.expression;
-            let mut called = Vec::new();
-            body.calls(&mut called);
-            let missing = called.iter().find(|called| {
-                !crate::puzzles::formula::is_function(called) && !definitions.contains_key(**called)
+            let missing = body.calls().into_iter().find(|called| {
+                !crate::puzzles::formula::is_function(called) && !definitions.contains_key(*called)
             });
             if let Some(missing) = missing {
                 let message =
