@@ -7,10 +7,10 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-pub(crate) struct Draw(ChaCha8Rng);
+pub struct Draw(ChaCha8Rng);
 
 impl Draw {
-    pub(crate) fn new(purpose: &[u8; 16], seed: u64, round: u64) -> Self {
+    pub fn new(purpose: &[u8; 16], seed: u64, round: u64) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
         key[8..16].copy_from_slice(&round.to_le_bytes());
@@ -19,7 +19,7 @@ impl Draw {
     }
 
     /// Uniform on `0..bound` by Lemire's multiply-and-reject, which has no bias. `bound` must not be 0.
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         let bound = bound as u64;
         let rejected = bound.wrapping_neg() % bound;
         loop {
@@ -31,21 +31,21 @@ impl Draw {
     }
 
     /// Fisher-Yates, from the last place down.
-    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));
         }
     }
 
     /// The numbers `0..len` in random order.
-    pub(crate) fn permutation(&mut self, len: usize) -> Vec<usize> {
+    pub fn permutation(&mut self, len: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..len).collect();
         self.shuffle(&mut order);
         order
     }
 
     /// `count` distinct numbers of `0..bound` in ascending order (Floyd's algorithm). `count` must not exceed `bound`.
-    pub(crate) fn sample(&mut self, bound: usize, count: usize) -> Vec<usize> {
+    pub fn sample(&mut self, bound: usize, count: usize) -> Vec<usize> {
         let mut chosen = std::collections::BTreeSet::new();
         for top in bound - count..bound {
             let drawn = self.below(top + 1);

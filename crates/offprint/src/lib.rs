@@ -22,6 +22,7 @@ pub use offprint_data as data;
 pub use offprint_experts as experts;
 pub use offprint_kernels as kernels;
 pub use offprint_lab as lab;
+pub use offprint_language as language;
 pub use offprint_layers as layers;
 pub use offprint_operators as operators;
 pub use offprint_papers as papers;

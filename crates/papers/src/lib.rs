@@ -4,6 +4,7 @@ pub mod catalogue;
 pub mod comet;
 pub mod deeponet;
 pub mod gla;
+pub mod puzzleclone;
 
 use offprint_lab::run::Build;
 

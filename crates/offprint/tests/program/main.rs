@@ -5,6 +5,7 @@ mod catalogue;
 mod deeponet;
 mod gla;
 mod kills;
+mod puzzles;
 mod run;
 mod train;
 mod train_input;

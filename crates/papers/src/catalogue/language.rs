@@ -90,7 +90,7 @@ pub(super) const PAPERS: &[Paper] = &[
                   puzzle can be rebuilt from its recorded choices. Models fine-tuned and trained \
                   by reinforcement learning on the puzzles are compared with their base models on \
                   held-out puzzles and public benchmarks.",
-        work: None,
+        work: Some(&crate::puzzleclone::WORK),
     },
     Paper {
         slug: "rlvr-three-gates",
