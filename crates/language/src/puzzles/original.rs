@@ -83,14 +83,14 @@ impl Recorder<'_> {
             "condition",
         )?;
         // What is drawn from may depend on everything above it, so that each is looked up in what is built so far.
-        for statement in &spec.statements {
+        for (place, statement) in spec.statements.iter().enumerate() {
             let given = list(
                 self.original.statements.get(&statement.name),
                 &statement.name,
             )?;
             let mut drawn = Vec::new();
             for (number, given) in given.iter().enumerate() {
-                let mut build = self.partial(&configuration, 0)?;
+                let mut build = self.partial(&configuration, [place, 0])?;
                 build.bind_statement(statement, number).map_err(explain)?;
                 drawn.push(self.drawn(&mut build, &statement.either, given, &statement.name)?);
             }
@@ -107,7 +107,7 @@ impl Recorder<'_> {
                 _ if !condition.each.is_empty() => Vec::new(),
                 Some(name) if self.original.conditions.contains_key(name) => {
                     let given = list(self.original.conditions.get(name), name)?;
-                    let mut build = self.partial(&configuration, number)?;
+                    let mut build = self.partial(&configuration, [usize::MAX, number])?;
                     let drawn = given
                         .iter()
                         .map(|given| self.drawn(&mut build, &condition.either, given, name));
@@ -131,7 +131,7 @@ impl Recorder<'_> {
             let mut drawn = Vec::new();
             if let QuestionKind::Options { either, .. } = &question.kind {
                 let options = list(given.next(), "options")?;
-                let mut build = self.partial(&configuration, usize::MAX)?;
+                let mut build = self.partial(&configuration, [usize::MAX; 2])?;
                 for option in options {
                     drawn.push(self.drawn(&mut build, either, option, "options")?);
                 }
@@ -141,19 +141,19 @@ impl Recorder<'_> {
         Ok(configuration)
     }
 
-    /// A build of everything before a condition.
+    /// A build of everything before a statement and a condition.
     fn partial(
         &self,
         configuration: &Configuration,
-        conditions: usize,
+        before: [usize; 2],
     ) -> Result<Build<'_>, SpecError> {
         let wording = &self.spec.wordings[0];
         let choices = Choices::Recorded(configuration);
-        Build::partial(self.spec, self.solver, wording, choices, conditions).map_err(explain)
+        Build::partial(self.spec, self.solver, wording, choices, before).map_err(explain)
     }
 
     fn secret(&self, configuration: &Configuration) -> Result<Vec<i64>, SpecError> {
-        let mut build = self.partial(configuration, self.spec.conditions.len())?;
+        let mut build = self.partial(configuration, [usize::MAX, self.spec.conditions.len()])?;
         let mut secret = Vec::new();
         for symbol in &self.spec.symbols {
             let given = self.original.secret.get(&symbol.name);

@@ -310,7 +310,7 @@ fn read(answer: &str, format: Format) -> Option<Vec<String>> {
         Format::Options => {
             let letters = answer
                 .split(|c: char| !c.is_ascii_alphanumeric())
-                .filter(|part| !part.is_empty());
+                .filter(|part| !matches!(*part, "" | "and"));
             let mut letters: Vec<String> = letters
                 .flat_map(|part| part.chars().map(String::from))
                 .collect();

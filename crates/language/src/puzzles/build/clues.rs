@@ -43,9 +43,9 @@ impl Build<'_> {
         self.scope.add(name, value);
     }
 
-    pub(super) fn statements(&mut self, choices: &mut Choices) -> Built<()> {
+    pub(super) fn statements(&mut self, choices: &mut Choices, count: usize) -> Built<()> {
         let spec = self.spec;
-        for statement in &spec.statements {
+        for statement in spec.statements.iter().take(count) {
             let keys = self.combinations(&statement.keys)?;
             let before = self.scope.len();
             let (mut values, mut texts, mut all) = (Vec::new(), Vec::new(), Vec::new());

@@ -120,18 +120,18 @@ impl<'a> Build<'a> {
         wording: &'a str,
         choices: Choices,
     ) -> Built<Self> {
-        let mut build = Self::partial(spec, solver, wording, choices, usize::MAX)?;
+        let mut build = Self::partial(spec, solver, wording, choices, [usize::MAX; 2])?;
         build.solve()?;
         Ok(build)
     }
 
-    /// Makes everything before the condition of a number.
+    /// Makes everything before the statement and the condition of these numbers.
     pub fn partial(
         spec: &'a Spec,
         solver: &'a dyn Solver,
         wording: &'a str,
         mut choices: Choices,
-        conditions: usize,
+        [statements, conditions]: [usize; 2],
     ) -> Built<Self> {
         let mut build = Self {
             spec,
@@ -148,7 +148,7 @@ impl<'a> Build<'a> {
         };
         build.variables(&mut choices)?;
         build.symbols()?;
-        build.statements(&mut choices)?;
+        build.statements(&mut choices, statements)?;
         let count = spec.conditions.len();
         for (number, condition) in spec.conditions.iter().enumerate().take(conditions) {
             build.condition(condition, number, &mut choices)?;
