@@ -44,8 +44,8 @@ pub mod text;
 
 pub use batches::{LastBatch, batches};
 pub use catalogue::{Set, sets};
-pub use embedded::{letters, mnist, opencv_digits, sklearn_digits, tables};
 pub use draw::Draw;
+pub use embedded::{letters, mnist, opencv_digits, sklearn_digits, tables};
 pub use error::{DataError, Fault};
 pub use file::{LARGEST, unpack};
 pub use images::Images;
