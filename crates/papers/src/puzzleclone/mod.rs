@@ -26,7 +26,7 @@ pub static WORK: Work = Work {
         part("verifiable answers, formats", "puzzles::Puzzle::verify"),
         part("83K diverse, validated puzzles", "use puzzleclone generate"),
         part("spectrum of difficulty", "puzzles::difficulty"),
-        part("de-duplicated, split", "puzzles::{duplicates, split}"),
+        part("de-duplicated, split", "puzzles::split"),
         part("supervised fine-tuning (SFT)", "tuning::answer_loss"),
         part("reinforcement learning (RL)", "policy::Grpo"),
         part("own test set", "run puzzleclone: accuracy"),

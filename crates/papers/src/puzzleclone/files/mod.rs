@@ -69,7 +69,7 @@ impl UserCommand for OnFiles {
             )
             .subcommand(
                 Command::new("reproduce")
-                    .about("Make and solve puzzles again from their configurations, or with other names or wording")
+                    .about("Make puzzles again, or reword")
                     .after_help(
                         "Examples:\n  offprint use puzzleclone reproduce puzzles.jsonl\n  offprint use puzzleclone \
                         reproduce puzzles.jsonl --redraw people --seed 2 -o others.jsonl",
@@ -92,7 +92,7 @@ impl UserCommand for OnFiles {
             )
             .subcommand(
                 Command::new("explain")
-                    .about("Show which conditions make an answer the only one")
+                    .about("Say why an answer is unique")
                     .after_help("Example:\n  offprint use puzzleclone explain puzzles.jsonl --line 3")
                     .args([puzzles(), spec()])
                     .arg(whole("line", "1", "Line of the puzzle"))
@@ -100,13 +100,13 @@ impl UserCommand for OnFiles {
             )
             .subcommand(
                 Command::new("dedupe")
-                    .about("Leave out puzzles that differ from an earlier one by names only")
+                    .about("Leave out repeated puzzles")
                     .after_help("Example:\n  offprint use puzzleclone dedupe puzzles.jsonl -o distinct.jsonl")
                     .args([puzzles(), out("JSONL file for the puzzles that are left"), json()]),
             )
             .subcommand(
                 Command::new("split")
-                    .about("Split into training, validation, test and held-out seed puzzles")
+                    .about("Split for training and test")
                     .after_help("Example:\n  offprint use puzzleclone split puzzles.jsonl --hold-out clock,stamps -o parts")
                     .arg(puzzles())
                     .arg(
@@ -120,7 +120,7 @@ impl UserCommand for OnFiles {
             )
             .subcommand(
                 Command::new("lint")
-                    .about("Check a specification, make some puzzles and say what is thrown away")
+                    .about("Check a specification")
                     .after_help("Example:\n  offprint use puzzleclone lint SPEC.yaml")
                     .arg(Arg::new("spec").value_name("SPEC").help("YAML file, or the name of a seed puzzle").required(true))
                     .arg(whole("count", "20", "Puzzles to try").short('n'))
@@ -128,7 +128,7 @@ impl UserCommand for OnFiles {
             )
             .subcommand(
                 Command::new("seeds")
-                    .about("List the seed puzzles of the library, or print one")
+                    .about("List or print seed puzzles")
                     .after_help("Example:\n  offprint use puzzleclone seeds clock > clock.yaml")
                     .arg(Arg::new("name").value_name("NAME").help("Seed puzzle to print"))
                     .arg(json()),
