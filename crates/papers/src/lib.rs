@@ -1,9 +1,11 @@
 //! The papers: a card, a study and golden cases each. No method lives here, only what is about *the paper*.
 
+mod arguments;
 pub mod catalogue;
 pub mod comet;
 pub mod deeponet;
 pub mod gla;
+mod model_folder;
 pub mod puzzleclone;
 
 use offprint_lab::run::Build;

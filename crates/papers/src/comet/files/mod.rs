@@ -4,9 +4,10 @@ mod apply;
 mod saved;
 mod train;
 
+use crate::arguments::{flag, list, number, option, path, print, required, whole};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use offprint_data::table::{Table, TableOptions, read};
-use offprint_lab::{Error, Result, command::UserCommand};
+use offprint_lab::{Result, command::UserCommand};
 use std::path::{Path, PathBuf};
 
 /// The sub-commands.
@@ -82,17 +83,6 @@ impl UserCommand for OnFiles {
     }
 }
 
-fn path(name: &'static str, value: &'static str, help: &'static str) -> Arg {
-    Arg::new(name)
-        .value_name(value)
-        .help(help)
-        .value_parser(value_parser!(PathBuf))
-}
-
-fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).long(name).value_name(value).help(help)
-}
-
 fn out_file(help: &'static str) -> Arg {
     option("out", "FILE.csv", help)
         .required(true)
@@ -105,52 +95,7 @@ fn names(name: &'static str, help: &'static str) -> Arg {
         .action(ArgAction::Append)
 }
 
-fn whole(name: &'static str, default: &'static str, help: &'static str) -> Arg {
-    option(name, "N", help)
-        .default_value(default)
-        .value_parser(value_parser!(u64))
-}
-
-fn number(name: &'static str, default: &'static str, help: &'static str) -> Arg {
-    option(name, "X", help)
-        .default_value(default)
-        .value_parser(value_parser!(f64))
-}
-
-fn flag(name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name)
-        .long(name)
-        .help(help)
-        .action(ArgAction::SetTrue)
-}
-
-fn list(matches: &ArgMatches, name: &str) -> Vec<String> {
-    matches
-        .get_many::<String>(name)
-        .unwrap_or_default()
-        .cloned()
-        .collect()
-}
-
-fn required<'a>(matches: &'a ArgMatches, name: &str) -> &'a Path {
-    matches
-        .get_one::<PathBuf>(name)
-        .expect("the grammar requires it")
-}
-
 /// Reads a table; `explain` says which command-line options help.
 fn table(path: &Path, options: &TableOptions) -> Result<Table> {
     read(path, options).map_err(super::study::explain_data)
-}
-
-/// Prints a JSON document or a text.
-fn print(json: bool, document: &serde_json::Value, text: &str) -> Result<()> {
-    use std::io::Write as _;
-    let text = match json {
-        true => format!("{document:#}\n"),
-        false => text.to_string(),
-    };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(|error| Error::run(format!("cannot write to standard output: {error}")))
 }

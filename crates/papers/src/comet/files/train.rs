@@ -10,6 +10,7 @@ use crate::comet::study::{
     model::{ExpertBody, GateKind, Model, ModelConfig, Rows, SearchConfig},
     task::{self, Target},
 };
+use crate::model_folder::taken;
 use burn::{
     module::Module,
     optim::{AdamConfig, GradientsParams},
@@ -52,7 +53,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let overwrite = matches.get_flag("overwrite");
     if out.exists() && !overwrite {
         // Said before the minutes of training, not after.
-        return Err(saved::taken(out));
+        return Err(taken(out));
     }
     let whole = |name: &str| *matches.get_one::<u64>(name).expect("it has a default");
     let real = |name: &str| *matches.get_one::<f64>(name).expect("it has a default");

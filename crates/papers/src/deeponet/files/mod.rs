@@ -6,9 +6,10 @@ mod plot;
 mod saved;
 mod train;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use offprint_lab::{Error, Result, command::UserCommand};
-use std::path::{Path, PathBuf};
+use crate::arguments::{flag, number, option, path, print, required, whole};
+use clap::{Arg, ArgMatches, Command, value_parser};
+use offprint_lab::{Result, command::UserCommand};
+use std::path::PathBuf;
 
 /// The sub-commands.
 pub struct OnFiles;
@@ -112,17 +113,6 @@ impl UserCommand for OnFiles {
     }
 }
 
-fn path(name: &'static str, value: &'static str, help: &'static str) -> Arg {
-    Arg::new(name)
-        .value_name(value)
-        .help(help)
-        .value_parser(value_parser!(PathBuf))
-}
-
-fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).long(name).value_name(value).help(help)
-}
-
 fn array(name: &'static str, help: &'static str) -> Arg {
     option(name, "ARRAY", help)
 }
@@ -131,41 +121,4 @@ fn out(value: &'static str, help: &'static str) -> Arg {
     option("out", value, help)
         .required(true)
         .value_parser(value_parser!(PathBuf))
-}
-
-fn whole(name: &'static str, default: &'static str, help: &'static str) -> Arg {
-    option(name, "N", help)
-        .default_value(default)
-        .value_parser(value_parser!(u64))
-}
-
-fn number(name: &'static str, default: &'static str, help: &'static str) -> Arg {
-    option(name, "X", help)
-        .default_value(default)
-        .value_parser(value_parser!(f64))
-}
-
-fn flag(name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name)
-        .long(name)
-        .help(help)
-        .action(ArgAction::SetTrue)
-}
-
-fn required<'a>(matches: &'a ArgMatches, name: &str) -> &'a Path {
-    matches
-        .get_one::<PathBuf>(name)
-        .expect("the grammar requires it")
-}
-
-/// Prints a JSON document or a text.
-fn print(json: bool, document: &serde_json::Value, text: &str) -> Result<()> {
-    use std::io::Write as _;
-    let text = match json {
-        true => format!("{document:#}\n"),
-        false => text.to_string(),
-    };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(|error| Error::run(format!("cannot write to standard output: {error}")))
 }

@@ -1,14 +1,15 @@
 //! A trained model as a folder: `model.safetensors` and `config.json`.
 
 use super::arrays::Matrix;
+use crate::model_folder::{self, damaged, fill};
 use burn::{
-    store::{ModuleSnapshot as _, SafetensorsStore},
+    store::SafetensorsStore,
     tensor::{Device, Tensor, TensorData},
 };
-use offprint_lab::{Error, Result, store::write_atomic};
+use offprint_lab::{Error, Result};
 use offprint_operators::{DeepONet, DeepONetConfig, check_ascending};
 use serde::{Deserialize, Serialize};
-use std::{fs, path::Path};
+use std::path::Path;
 
 /// Everything beside the parameters.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -156,30 +157,8 @@ pub fn tensor(values: Vec<f32>, rows: usize, columns: usize, device: &Device) ->
 /// # Errors
 /// It is there already and not to be replaced, or cannot be written.
 pub fn save(folder: &Path, model: &DeepONet, config: &Config, overwrite: bool) -> Result<()> {
-    if folder.exists() && !overwrite {
-        return Err(taken(folder));
-    }
-    let mut store = SafetensorsStore::from_bytes(None);
-    let weights = model
-        .save_into(&mut store)
-        .and_then(|()| store.get_bytes())
-        .map_err(|error| Error::run(format!("model.safetensors: {error}")))?;
-    let json = serde_json::to_vec_pretty(config)
-        .map_err(|error| Error::run(format!("config.json: {error}")))?;
-    let new = folder.with_added_extension("tmp");
-    fs::create_dir_all(&new).map_err(|e| Error::io("make the folder", &new, e))?;
-    write_atomic(&new.join("model.safetensors"), &weights)?;
-    write_atomic(&new.join("config.json"), &json)?;
-    if folder.exists() {
-        fs::remove_dir_all(folder).map_err(|e| Error::io("replace", folder, e))?;
-    }
-    fs::rename(&new, folder).map_err(|e| Error::io("write", folder, e))
-}
-
-/// The error of a folder that is there already.
-pub fn taken(folder: &Path) -> Error {
-    Error::input(format!("{} is there already", folder.display()))
-        .help("choose another --out, or replace it with --overwrite")
+    let store = SafetensorsStore::from_bytes(None);
+    model_folder::save(folder, model, store, config, overwrite)
 }
 
 /// Reads a folder.
@@ -187,35 +166,20 @@ pub fn taken(folder: &Path) -> Error {
 /// # Errors
 /// A file is missing or damaged, or the two do not fit together.
 pub fn load(folder: &Path) -> Result<(DeepONet, Config)> {
-    let read = |name: &str| {
-        let path = folder.join(name);
-        let bytes = fs::read(&path).map_err(|error| {
-            Error::input(format!("cannot read {}: {error}", path.display()))
-                .help("a model is a folder that offprint use deeponet train wrote")
-        });
-        Ok::<_, Error>((path, bytes?))
-    };
+    let read = |name| model_folder::read(folder, name, "deeponet");
     let (path, bytes) = read("config.json")?;
-    let bad = |path: &Path, error: &dyn std::fmt::Display| {
-        Error::input(format!("{} is damaged: {error}", path.display()))
-    };
-    let config: Config = serde_json::from_slice(&bytes).map_err(|e| bad(&path, &e))?;
-    config.check().map_err(|e| bad(&path, &e))?;
+    let config: Config = serde_json::from_slice(&bytes).map_err(|e| damaged(&path, e))?;
+    config.check().map_err(|e| damaged(&path, e))?;
     let (path, bytes) = read("model.safetensors")?;
     // A file that says it holds more than it does would make the network be allocated for nothing.
     let held = bytes.len() as u64 / 4;
     if config.model.parameters() > held {
-        return Err(bad(&path, &"it is too short for config.json"));
+        return Err(damaged(&path, "it is too short for config.json"));
     }
     let mut model = config
         .model
         .init(&Device::default())
-        .map_err(|e| bad(&path, &e))?;
-    let mut store = SafetensorsStore::from_bytes(Some(bytes));
-    let applied = model.load_from(&mut store).map_err(|e| bad(&path, &e))?;
-    if !applied.unused.is_empty() {
-        let unknown = format!("unknown tensors {}", applied.unused.join(", "));
-        return Err(bad(&path, &unknown));
-    }
+        .map_err(|e| damaged(&path, e))?;
+    fill(&mut model, &path, bytes)?;
     Ok((model, config))
 }

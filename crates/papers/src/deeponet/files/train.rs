@@ -6,6 +6,7 @@ use super::{
     saved::{self, Config, Scale, tensor},
 };
 use crate::deeponet::study::explain;
+use crate::model_folder::taken;
 use burn::{
     module::Module,
     optim::{GradientsParams, ModuleOptimizer},
@@ -38,7 +39,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let overwrite = matches.get_flag("overwrite");
     if out.exists() && !overwrite {
         // Said before the minutes of training, not after.
-        return Err(saved::taken(out));
+        return Err(taken(out));
     }
     let options = Options::of(matches)?;
     let functions = arrays::given(matches, "functions")?;

@@ -5,9 +5,9 @@ mod saved;
 mod state;
 mod train;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use crate::arguments::{self, flag, number_of, option, path, print, required, whole, whole_of};
+use clap::{Arg, ArgMatches, Command, value_parser};
 use offprint_lab::{Error, Result, command::UserCommand};
-use std::path::{Path, PathBuf};
 
 /// The sub-commands.
 pub struct OnFiles;
@@ -123,49 +123,9 @@ fn sampled(command: Command) -> Command {
         .arg(whole("seed", "0", "Seed of the draws"))
 }
 
-fn path(name: &'static str, value: &'static str, help: &'static str) -> Arg {
-    Arg::new(name)
-        .value_name(value)
-        .help(help)
-        .value_parser(value_parser!(PathBuf))
-}
-
-fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).long(name).value_name(value).help(help)
-}
-
-fn whole(name: &'static str, default: &'static str, help: &'static str) -> Arg {
-    option(name, "N", help)
-        .default_value(default)
-        .value_parser(value_parser!(u64))
-}
-
+/// A number that may be negative, to be refused by name.
 fn number(name: &'static str, default: &'static str, help: &'static str) -> Arg {
-    option(name, "X", help)
-        .default_value(default)
-        .value_parser(value_parser!(f64))
-        .allow_negative_numbers(true)
-}
-
-fn flag(name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name)
-        .long(name)
-        .help(help)
-        .action(ArgAction::SetTrue)
-}
-
-fn required<'a>(matches: &'a ArgMatches, name: &str) -> &'a Path {
-    matches
-        .get_one::<PathBuf>(name)
-        .expect("the grammar requires it")
-}
-
-fn whole_of(matches: &ArgMatches, name: &str) -> u64 {
-    *matches.get_one::<u64>(name).expect("it has a default")
-}
-
-fn number_of(matches: &ArgMatches, name: &str) -> f64 {
-    *matches.get_one::<f64>(name).expect("it has a default")
+    arguments::number(name, default, help).allow_negative_numbers(true)
 }
 
 /// The error of an option out of its range.
@@ -174,16 +134,4 @@ fn refuse(name: &str, value: impl ToString, allowed: &str) -> Error {
         "--{name} {}, but it must be {allowed}",
         value.to_string()
     ))
-}
-
-/// Prints a JSON document or a text.
-fn print(json: bool, document: &serde_json::Value, text: &str) -> Result<()> {
-    use std::io::Write as _;
-    let text = match json {
-        true => format!("{document:#}\n"),
-        false => text.to_string(),
-    };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(|error| Error::run(format!("cannot write to standard output: {error}")))
 }

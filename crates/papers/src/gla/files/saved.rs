@@ -1,16 +1,13 @@
 //! A trained model as a folder: `model.safetensors` and `config.json`.
 
 use crate::gla::study::deviation;
-use burn::{
-    module::Module,
-    store::{ModuleSnapshot as _, SafetensorsStore},
-    tensor::Device,
-};
+use crate::model_folder::{self, damaged, fill};
+use burn::{module::Module, store::SafetensorsStore, tensor::Device};
 use offprint_backbones::{Biases, BlocksConfig, ChannelMixer, Gpt, GptConfig, Positions};
-use offprint_lab::{Error, Result, store::write_atomic};
+use offprint_lab::{Error, Result};
 use offprint_layers::{Activation, AnyTokenMixer, NormKind, TokenMixer};
 use serde::{Deserialize, Serialize};
-use std::{fs, path::Path};
+use std::path::Path;
 
 /// Bytes are the tokens.
 pub const BYTES: usize = 256;
@@ -101,31 +98,9 @@ impl Config {
 /// # Errors
 /// It is there already and not to be replaced, or cannot be written.
 pub fn save(folder: &Path, gpt: &Gpt, config: &Config, overwrite: bool) -> Result<()> {
-    if folder.exists() && !overwrite {
-        return Err(taken(folder));
-    }
     // No metadata: its order would differ from one writing to the next, and so would the fingerprint.
-    let mut store = SafetensorsStore::from_bytes(None).clear_metadata();
-    let weights = gpt
-        .save_into(&mut store)
-        .and_then(|()| store.get_bytes())
-        .map_err(|error| Error::run(format!("model.safetensors: {error}")))?;
-    let json = serde_json::to_vec_pretty(config)
-        .map_err(|error| Error::run(format!("config.json: {error}")))?;
-    let new = folder.with_added_extension("tmp");
-    fs::create_dir_all(&new).map_err(|e| Error::io("make the folder", &new, e))?;
-    write_atomic(&new.join("model.safetensors"), &weights)?;
-    write_atomic(&new.join("config.json"), &json)?;
-    if folder.exists() {
-        fs::remove_dir_all(folder).map_err(|e| Error::io("replace", folder, e))?;
-    }
-    fs::rename(&new, folder).map_err(|e| Error::io("write", folder, e))
-}
-
-/// The error of a file or folder that is there already.
-pub fn taken(path: &Path) -> Error {
-    Error::input(format!("{} is there already", path.display()))
-        .help("choose another --out, or replace it with --overwrite")
+    let store = SafetensorsStore::from_bytes(None).clear_metadata();
+    model_folder::save(folder, gpt, store, config, overwrite)
 }
 
 /// Reads a folder.
@@ -133,20 +108,10 @@ pub fn taken(path: &Path) -> Error {
 /// # Errors
 /// A file is missing or damaged, or the two do not fit together.
 pub fn load(folder: &Path) -> Result<Saved> {
-    let read = |name: &str| {
-        let path = folder.join(name);
-        let bytes = fs::read(&path).map_err(|error| {
-            Error::input(format!("cannot read {}: {error}", path.display()))
-                .help("a model is a folder that offprint use gla train wrote")
-        });
-        Ok::<_, Error>((path, bytes?))
-    };
-    let bad = |path: &Path, error: &dyn std::fmt::Display| {
-        Error::input(format!("{} is damaged: {error}", path.display()))
-    };
+    let read = |name| model_folder::read(folder, name, "gla");
     let (path, bytes) = read("config.json")?;
-    let config: Config = serde_json::from_slice(&bytes).map_err(|e| bad(&path, &e))?;
-    config.validate().map_err(|e| bad(&path, &e))?;
+    let config: Config = serde_json::from_slice(&bytes).map_err(|e| damaged(&path, e))?;
+    config.validate().map_err(|e| damaged(&path, e))?;
     let (weights, bytes) = read("model.safetensors")?;
     // Before memory is asked for: a file may name any size.
     if config.layers * config.width * config.width > bytes.len() {
@@ -156,20 +121,15 @@ pub fn load(folder: &Path) -> Result<Saved> {
             config.width,
             bytes.len()
         );
-        return Err(bad(&path, &message));
+        return Err(damaged(&path, message));
     }
     let mut gpt = config
         .init(&Device::default())
-        .map_err(|e| bad(&path, &e))?;
+        .map_err(|e| damaged(&path, e))?;
     let fingerprint = fingerprint(&bytes);
-    let mut store = SafetensorsStore::from_bytes(Some(bytes));
-    let applied = gpt.load_from(&mut store).map_err(|e| bad(&weights, &e))?;
-    if !applied.unused.is_empty() {
-        let message = format!("unknown tensors {}", applied.unused.join(", "));
-        return Err(bad(&weights, &message));
-    }
+    fill(&mut gpt, &weights, bytes)?;
     if !finite(&gpt) {
-        return Err(bad(&weights, &"it holds a number that is not finite"));
+        return Err(damaged(&weights, "it holds a number that is not finite"));
     }
     Ok(Saved { gpt, fingerprint })
 }

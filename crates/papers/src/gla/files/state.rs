@@ -1,8 +1,9 @@
 //! What a model remembers of a text: a matrix for each head of each block, in one file, however long the text was.
 
 use super::generate::Reader;
-use super::saved::{self, Saved, taken};
+use super::saved::{self, Saved};
 use super::{print, required};
+use crate::model_folder::taken;
 use burn::tensor::{Device, Tensor, TensorData};
 use clap::ArgMatches;
 use offprint_backbones::{Gpt, GptState};

@@ -2,6 +2,7 @@
 
 use super::saved::{self, BYTES, Config, MOST};
 use super::{number_of, print, refuse, required, whole_of};
+use crate::model_folder::taken;
 use burn::{
     module::Module,
     optim::{GradientsParams, ModuleOptimizer},
@@ -37,7 +38,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let overwrite = matches.get_flag("overwrite");
     if out.exists() && !overwrite {
         // Said before the minutes of training, not after.
-        return Err(saved::taken(out));
+        return Err(taken(out));
     }
     let (config, training) = settings(matches)?;
     let text = read(matches, training.context)?;

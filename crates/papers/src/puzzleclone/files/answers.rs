@@ -1,6 +1,6 @@
 //! `offprint use puzzleclone check`.
 
-use super::{file, print, read, read_puzzles};
+use super::{print, read, read_puzzles, required};
 use clap::ArgMatches;
 use offprint_lab::{Error, Result, store::write_atomic, table::columns};
 use offprint_language::puzzles::{Puzzle, Verdict};
@@ -26,8 +26,8 @@ impl Score {
 }
 
 pub fn check(matches: &ArgMatches) -> Result<()> {
-    let puzzles = read_puzzles(file(matches, "puzzles"))?;
-    let answers = read_answers(file(matches, "answers"), &puzzles)?;
+    let puzzles = read_puzzles(required(matches, "puzzles"))?;
+    let answers = read_answers(required(matches, "answers"), &puzzles)?;
     let mut kinds: BTreeMap<&str, Score> = BTreeMap::new();
     let mut all = Score::default();
     let mut details = Vec::new();
@@ -83,7 +83,7 @@ pub fn check(matches: &ArgMatches) -> Result<()> {
     let document = json!({
         "right": right, "wrong": wrong, "unreadable": unreadable, "share": all.share(), "kinds": by_kind,
     });
-    print(matches, &document, &columns(&rows, 1))
+    print(matches.get_flag("json"), &document, &columns(&rows, 1))
 }
 
 /// The answers of each puzzle, in the order of its questions.

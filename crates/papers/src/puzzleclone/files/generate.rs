@@ -1,6 +1,6 @@
 //! `offprint use puzzleclone generate`, `lint` and `seeds`.
 
-use super::{failed, file, lines, number, print, solver, spec};
+use super::{failed, lines, print, required, solver, spec, whole_of};
 use clap::ArgMatches;
 use indicatif::{ProgressBar, ProgressStyle};
 use offprint_lab::{Error, Result, store::write_atomic, table::columns};
@@ -14,13 +14,13 @@ const MOST: u64 = 1_000_000;
 const CHUNK: u64 = 200;
 
 pub fn generate(matches: &ArgMatches) -> Result<()> {
-    let (count, seed) = (number(matches, "count"), number(matches, "seed"));
+    let (count, seed) = (whole_of(matches, "count"), whole_of(matches, "seed"));
     if count == 0 || count > MOST {
         return Err(Error::input(format!(
             "-n {count}, but it must be 1 to {MOST}"
         )));
     }
-    let out = file(matches, "out");
+    let out = required(matches, "out");
     let wording = matches.get_one::<String>("wording");
     let started = Instant::now();
     let bar = ProgressBar::new(count);
@@ -62,7 +62,7 @@ pub fn generate(matches: &ArgMatches) -> Result<()> {
         puzzles.len() as f64 / seconds,
         out.display(),
     );
-    print(matches, &document, &text)
+    print(matches.get_flag("json"), &document, &text)
 }
 
 fn worded(
@@ -146,7 +146,7 @@ pub fn lint(matches: &ArgMatches) -> Result<()> {
     let name = matches
         .get_one::<String>("spec")
         .expect("the grammar requires it");
-    let count = number(matches, "count");
+    let count = whole_of(matches, "count");
     if count == 0 || count > MOST {
         return Err(Error::input(format!(
             "-n {count}, but it must be 1 to {MOST}"
@@ -207,7 +207,7 @@ pub fn lint(matches: &ArgMatches) -> Result<()> {
             .collect::<Vec<_>>()
             .join(" | "),
     );
-    print(matches, &document, &text)
+    print(matches.get_flag("json"), &document, &text)
 }
 
 pub fn seeds(matches: &ArgMatches) -> Result<()> {
@@ -216,7 +216,11 @@ pub fn seeds(matches: &ArgMatches) -> Result<()> {
         let list = "all: offprint use puzzleclone seeds";
         let (_, text) =
             source.ok_or_else(|| Error::unknown("seed puzzle", name, seeds::names(), list))?;
-        return print(matches, &json!({ "name": name, "yaml": text }), text);
+        return print(
+            matches.get_flag("json"),
+            &json!({ "name": name, "yaml": text }),
+            text,
+        );
     }
     let mut rows = vec![["name", "kind", "about"].map(String::from).to_vec()];
     let mut document = Vec::new();
@@ -228,5 +232,9 @@ pub fn seeds(matches: &ArgMatches) -> Result<()> {
         ]);
         document.push(json!({ "name": spec.name, "kind": spec.kind, "about": spec.about, "wordings": spec.wordings }));
     }
-    print(matches, &json!(document), &columns(&rows, 3))
+    print(
+        matches.get_flag("json"),
+        &json!(document),
+        &columns(&rows, 3),
+    )
 }

@@ -5,10 +5,11 @@ mod generate;
 mod puzzles;
 mod sets;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use crate::arguments::{flag, list, option, path, print, required, whole, whole_of};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use offprint_lab::{Error, Result, command::UserCommand};
 use offprint_language::puzzles::{Embedded, GenerateError, Puzzle, Spec, SpecError, seeds};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The sub-commands.
 pub struct OnFiles;
@@ -150,17 +151,6 @@ impl UserCommand for OnFiles {
     }
 }
 
-fn path(name: &'static str, value: &'static str, help: &'static str) -> Arg {
-    Arg::new(name)
-        .value_name(value)
-        .help(help)
-        .value_parser(value_parser!(PathBuf))
-}
-
-fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).long(name).value_name(value).help(help)
-}
-
 fn out(help: &'static str) -> Arg {
     path("out", "FILE.jsonl", help)
         .long("out")
@@ -168,39 +158,8 @@ fn out(help: &'static str) -> Arg {
         .required(true)
 }
 
-fn whole(name: &'static str, default: &'static str, help: &'static str) -> Arg {
-    option(name, "N", help)
-        .default_value(default)
-        .value_parser(value_parser!(u64))
-}
-
-fn flag(name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name)
-        .long(name)
-        .help(help)
-        .action(ArgAction::SetTrue)
-}
-
 fn json() -> Arg {
     flag("json", "Print one JSON document")
-}
-
-fn number(matches: &ArgMatches, name: &str) -> u64 {
-    *matches.get_one::<u64>(name).expect("it has a default")
-}
-
-fn file<'a>(matches: &'a ArgMatches, name: &str) -> &'a Path {
-    matches
-        .get_one::<PathBuf>(name)
-        .expect("the grammar requires it")
-}
-
-fn names(matches: &ArgMatches, name: &str) -> Vec<String> {
-    matches
-        .get_many::<String>(name)
-        .unwrap_or_default()
-        .cloned()
-        .collect()
 }
 
 fn solver() -> Embedded {
@@ -271,16 +230,4 @@ fn lines(puzzles: &[Puzzle]) -> Vec<u8> {
         bytes.push(b'\n');
     }
     bytes
-}
-
-/// Prints a JSON document or a text.
-fn print(matches: &ArgMatches, document: &serde_json::Value, text: &str) -> Result<()> {
-    use std::io::Write as _;
-    let text = match matches.get_flag("json") {
-        true => format!("{document:#}\n"),
-        false => text.to_string(),
-    };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(|error| Error::run(format!("cannot write to standard output: {error}")))
 }

@@ -1,6 +1,6 @@
 //! `offprint use puzzleclone reproduce` and `explain`.
 
-use super::{file, lines, names, number, print, read_puzzles, solver, spec};
+use super::{lines, list, print, read_puzzles, required, solver, spec, whole_of};
 use clap::ArgMatches;
 use offprint_lab::{Error, Result, store::write_atomic, table::wrap};
 use offprint_language::puzzles::{Puzzle, Spec, explain as explain_puzzle};
@@ -42,7 +42,7 @@ impl Specs {
 }
 
 pub fn reproduce(matches: &ArgMatches) -> Result<()> {
-    let path = file(matches, "puzzles");
+    let path = required(matches, "puzzles");
     let puzzles = read_puzzles(path)?;
     let mut specs = Specs::new(matches)?;
     if let Some(out) = matches.get_one::<std::path::PathBuf>("out") {
@@ -65,9 +65,9 @@ pub fn reproduce(matches: &ArgMatches) -> Result<()> {
         puzzles.len()
     );
     match different.first() {
-        None => print(matches, &document, &text),
+        None => print(matches.get_flag("json"), &document, &text),
         Some(first) => {
-            print(matches, &document, &text)?;
+            print(matches.get_flag("json"), &document, &text)?;
             let why = first["why"].as_str().unwrap_or("");
             Err(Error::run(format!(
                 "{} line {}: {why}",
@@ -85,7 +85,7 @@ fn change(
     specs: &mut Specs,
     out: &std::path::Path,
 ) -> Result<()> {
-    let (variables, seed) = (names(matches, "redraw"), number(matches, "seed"));
+    let (variables, seed) = (list(matches, "redraw"), whole_of(matches, "seed"));
     let mut changed = Vec::new();
     let mut failed = 0;
     for (number, puzzle) in puzzles.iter().enumerate() {
@@ -109,7 +109,7 @@ fn change(
         many => format!(", {many} left out that are no puzzle with the new values"),
     };
     print(
-        matches,
+        matches.get_flag("json"),
         &document,
         &format!(
             "{} puzzles{left} · wrote {}\n",
@@ -120,9 +120,9 @@ fn change(
 }
 
 pub fn explain(matches: &ArgMatches) -> Result<()> {
-    let path = file(matches, "puzzles");
+    let path = required(matches, "puzzles");
     let puzzles = read_puzzles(path)?;
-    let line = number(matches, "line");
+    let line = whole_of(matches, "line");
     let puzzle = usize::try_from(line)
         .ok()
         .and_then(|line| puzzles.get(line.checked_sub(1)?));
@@ -164,7 +164,7 @@ pub fn explain(matches: &ArgMatches) -> Result<()> {
             "question": one.question, "answer": one.answer, "conditions": one.conditions, "of": one.of,
         }));
     }
-    print(matches, &json!(document), &text)
+    print(matches.get_flag("json"), &json!(document), &text)
 }
 
 fn wrapped(text: &str) -> String {

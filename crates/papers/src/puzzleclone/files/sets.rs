@@ -1,6 +1,6 @@
 //! `offprint use puzzleclone dedupe` and `split`.
 
-use super::{file, lines, names, number, print, read_puzzles};
+use super::{lines, list, print, read_puzzles, required, whole_of};
 use clap::ArgMatches;
 use offprint_lab::{Error, Result, store::write_atomic};
 use offprint_language::puzzles::{Part, Puzzle, duplicates, is_hard, rate, split as parts_of};
@@ -8,8 +8,8 @@ use serde_json::json;
 use std::collections::BTreeSet;
 
 pub fn dedupe(matches: &ArgMatches) -> Result<()> {
-    let puzzles = read_puzzles(file(matches, "puzzles"))?;
-    let out = file(matches, "out");
+    let puzzles = read_puzzles(required(matches, "puzzles"))?;
+    let out = required(matches, "out");
     let twice: BTreeSet<usize> = duplicates(&puzzles).into_iter().collect();
     let kept: Vec<Puzzle> = puzzles
         .into_iter()
@@ -25,14 +25,14 @@ pub fn dedupe(matches: &ArgMatches) -> Result<()> {
         twice.len(),
         out.display()
     );
-    print(matches, &document, &text)
+    print(matches.get_flag("json"), &document, &text)
 }
 
 pub fn split(matches: &ArgMatches) -> Result<()> {
-    let path = file(matches, "puzzles");
+    let path = required(matches, "puzzles");
     let mut puzzles = read_puzzles(path)?;
-    let out = file(matches, "out");
-    let held_out: BTreeSet<String> = names(matches, "hold-out").into_iter().collect();
+    let out = required(matches, "out");
+    let held_out: BTreeSet<String> = list(matches, "hold-out").into_iter().collect();
     let known: BTreeSet<&str> = puzzles.iter().map(|puzzle| &*puzzle.seed_puzzle).collect();
     if let Some(unknown) = held_out.iter().find(|name| !known.contains(name.as_str())) {
         let list = format!(
@@ -54,7 +54,7 @@ pub fn split(matches: &ArgMatches) -> Result<()> {
         )));
     }
     rate(&mut puzzles);
-    let parts = parts_of(&puzzles, &held_out, number(matches, "seed"));
+    let parts = parts_of(&puzzles, &held_out, whole_of(matches, "seed"));
     // A folder that is complete or absent.
     let temporary = out.with_added_extension(format!("{}.tmp", std::process::id()));
     std::fs::create_dir_all(&temporary).map_err(|error| Error::io("make", &temporary, error))?;
@@ -82,5 +82,9 @@ pub fn split(matches: &ArgMatches) -> Result<()> {
     }
     std::fs::rename(&temporary, out).map_err(|error| Error::io("make", out, error))?;
     text += &format!("wrote {}\n", out.display());
-    print(matches, &json!({ "files": written, "out": out }), &text)
+    print(
+        matches.get_flag("json"),
+        &json!({ "files": written, "out": out }),
+        &text,
+    )
 }
