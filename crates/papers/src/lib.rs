@@ -4,6 +4,7 @@ mod arguments;
 pub mod catalogue;
 pub mod comet;
 pub mod deeponet;
+pub mod fast_ibp;
 pub mod gla;
 mod model_folder;
 pub mod puzzleclone;
