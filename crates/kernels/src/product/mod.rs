@@ -92,6 +92,10 @@ pub fn product(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], add: bool) {
         serial(out, a, b, add);
     } else if rows >= columns {
         let piece = piece(rows, work);
+        #[cfg(target_arch = "x86_64")]
+        if avx512::suits(rows, columns) {
+            return avx512::product_shared(out, a, b, add, piece);
+        }
         out.par_row_chunks_mut(piece)
             .zip(a.par_row_chunks(piece))
             .for_each(|(out, a)| serial(out, a, b, add));
