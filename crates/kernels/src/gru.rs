@@ -195,14 +195,9 @@ fn follow(
 fn advance(gates: &[f32], a: &[f32], h: &mut [f32], kept: Option<&mut [f32]>) {
     let n = h.len();
     let ([g_r, g_z, g_n], [a_r, a_z, a_n]) = (thirds(gates, n), thirds(a, n));
-    let unit = |i: usize, h: f32| {
-        let (reset, update) = (sigmoid(g_r[i] + a_r[i]), sigmoid(g_z[i] + a_z[i]));
-        let new = tanh(g_n[i] + reset * a_n[i]);
-        (reset, update, new, new + update * (h - new))
-    };
     let Some(kept) = kept else {
         for (i, h) in h.iter_mut().enumerate() {
-            *h = unit(i, *h).3;
+            *h = unit([g_r[i], g_z[i], g_n[i]], [a_r[i], a_z[i], a_n[i]], *h).3;
         }
         return;
     };
@@ -212,8 +207,16 @@ fn advance(gates: &[f32], a: &[f32], h: &mut [f32], kept: Option<&mut [f32]>) {
     insides.copy_from_slice(a_n);
     let all = h.iter_mut().zip(resets).zip(updates.iter_mut().zip(news));
     for (i, ((h, reset), (update, new))) in all.enumerate() {
-        (*reset, *update, *new, *h) = unit(i, *h);
+        (*reset, *update, *new, *h) = unit([g_r[i], g_z[i], g_n[i]], [a_r[i], a_z[i], a_n[i]], *h);
     }
+}
+
+/// Reset, update, new and the state, of what the input and the state before give the gates, and that state.
+#[inline(always)]
+fn unit(g: [f32; 3], a: [f32; 3], h: f32) -> (f32, f32, f32, f32) {
+    let (reset, update) = (sigmoid(g[0] + a[0]), sigmoid(g[1] + a[1]));
+    let new = tanh(g[2] + reset * a[2]);
+    (reset, update, new, new + update * (h - new))
 }
 
 /// Three lines of `n` numbers.
