@@ -121,12 +121,20 @@ pub fn absolute(path: &Path) -> Result<PathBuf> {
         .map_err(|e| Error::input(format!("--data-dir {}: {e}", path.display())))
 }
 
-/// The command as it was given, with the program's plain name.
+/// The command as it was given, with the program's plain name and without the folder of the runs, which changes nothing.
 pub fn command_line() -> String {
     let quoted = |argument: String| match argument.contains(char::is_whitespace) {
         true => format!("'{argument}'"),
         false => argument,
     };
-    let arguments: Vec<String> = std::env::args().skip(1).map(quoted).collect();
+    let mut given = std::env::args().skip(1);
+    let mut arguments = Vec::new();
+    while let Some(argument) = given.next() {
+        if argument == "--runs" {
+            given.next();
+        } else if !argument.starts_with("--runs=") {
+            arguments.push(quoted(argument));
+        }
+    }
     format!("offprint {}", arguments.join(" "))
 }

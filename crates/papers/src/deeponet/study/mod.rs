@@ -287,6 +287,10 @@ impl Study for DeepONetStudy {
         }
     }
 
+    fn chosen(&self, _: &DeepONetSettings) -> Option<&'static str> {
+        Some(include_str!("../../../../../reports/deeponet/tuned.toml"))
+    }
+
     fn run(&self, trial: &mut Trial<DeepONetSettings>) -> Result<()> {
         let settings = trial.settings().clone();
         let net = Net::of_arm(trial.arm(), &settings)?;
