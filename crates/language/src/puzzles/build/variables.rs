@@ -1,9 +1,9 @@
 //! Variables, unknowns, and what is drawn from lists.
 
-use super::{Build, Built, Choices, DRAWS, Rejection, UNKNOWNS};
+use super::{Build, Built, Choices, DRAWS, Rejection, UNKNOWNS, misfit};
 use crate::puzzles::{
     draw::{Draw, Manner, places},
-    formula::{Formula, Table, Unsolved, UnsolvedKind, Value},
+    formula::{Formula, Scope, Table, Unsolved, UnsolvedKind, Value},
     problem::{Domain, Unknown},
     spec::{Part, Rule, Sourced, SpecError, Symbol},
     term::Term,
@@ -64,26 +64,36 @@ impl Build<'_> {
 
     pub(super) fn variables(&mut self, choices: &mut Choices) -> Built<()> {
         let spec = self.spec;
+        // What the names stood for before anything was drawn anew.
+        let mut before = self.scope.clone();
         for variable in &spec.variables {
             let name = &variable.name;
             let recorded = match choices {
                 Choices::Drawn(_) => None,
-                Choices::Recorded(configuration) => Some(configuration),
-                Choices::Redrawn(_, names, _) if names.contains(name) => None,
-                Choices::Redrawn(configuration, ..) => Some(configuration),
+                Choices::Recorded(recorded) | Choices::Redrawn(recorded, ..) => {
+                    recorded.variables.get(name).and_then(Value::from_json)
+                }
             };
-            let value = match (&variable.rule, recorded) {
+            let draws = match choices {
+                Choices::Drawn(_) => true,
+                Choices::Recorded(_) => false,
+                Choices::Redrawn(_, names, _) => names.contains(name),
+            };
+            let filter = variable.filter.as_ref();
+            let value = match (&variable.rule, &recorded) {
                 (Rule::Formula(formula), _) => self.value(formula)?,
-                (Rule::Draw(part), Some(configuration)) => {
-                    let value = configuration.variables.get(name).and_then(Value::from_json);
-                    value.ok_or_else(|| {
-                        self.wrong(&part.from, format!("the configuration has no {name}"))
-                    })?
-                }
+                (Rule::Draw(part), _) if draws => self.draw_variable(part, filter, choices)?,
                 (Rule::Draw(part), None) => {
-                    self.draw_variable(part, variable.filter.as_ref(), choices)?
+                    return Err(self.wrong(&part.from, format!("the configuration has no {name}")));
                 }
+                (Rule::Draw(part), Some(value)) => match choices {
+                    Choices::Redrawn(..) => self.moved(part, filter, value, &mut before)?,
+                    _ => value.clone(),
+                },
             };
+            if let Some(recorded) = recorded {
+                before.add(name.as_str(), recorded);
+            }
             if let Rule::Draw(part) = &variable.rule
                 && variable.difficulty != 0.0
             {
@@ -101,6 +111,29 @@ impl Build<'_> {
             self.scope.add(name.as_str(), value);
         }
         Ok(())
+    }
+
+    /// What now stands where a recorded value stood in its list, which may be another one since variables were drawn anew.
+    fn moved(
+        &mut self,
+        part: &Part,
+        filter: Option<&Sourced<Formula>>,
+        value: &Value,
+        before: &mut Scope,
+    ) -> Built<Value> {
+        std::mem::swap(&mut self.scope, before);
+        let places = self.places_of(part, value);
+        std::mem::swap(&mut self.scope, before);
+        let places = places?.ok_or_else(|| misfit(&part.name))?;
+        let (_, value) = self.part(part, None, Some(&places))?;
+        let names = self.scope.len();
+        self.scope.add(part.name.as_str(), value.clone());
+        let holds = self.holds(filter)?;
+        self.scope.truncate(names);
+        match holds {
+            true => Ok(value),
+            false => Err(Rejection::NoDraw.into()),
+        }
     }
 
     /// Where a number, or the mean of several, lies between the smallest and the largest that could be drawn.
