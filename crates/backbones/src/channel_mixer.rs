@@ -357,7 +357,8 @@ mod tests {
 
     fn read(text: &str) -> Result<ChannelMixer, String> {
         let slot: Result<Slot, _> = toml::from_str(text);
-        slot.map(|slot| slot.mixer).map_err(|error| error.message().to_string())
+        slot.map(|slot| slot.mixer)
+            .map_err(|error| error.message().to_string())
     }
 
     #[test]
@@ -381,7 +382,10 @@ mod tests {
             "unknown variant `gr_kan`, expected one of `mlp`, `gated`, `gr-kan`, `b-spline-kan`"
         );
         assert_eq!(
-            read("mixer = { gr-kan = { group = 4 } }").unwrap_err().split(',').next(),
+            read("mixer = { gr-kan = { group = 4 } }")
+                .unwrap_err()
+                .split(',')
+                .next(),
             Some("unknown field `group`")
         );
     }

@@ -163,6 +163,15 @@ impl Vit {
         x: Tensor<4>,
         context: Context,
     ) -> Result<(Tensor<3>, Option<Tensor<1>>)> {
+        let x = self.tokens(x, context)?;
+        self.blocks.forward(x, Given::default(), context.branch(1))
+    }
+
+    /// The class token and the patches before the first block, `[batch, 1 + patches, width]`.
+    ///
+    /// # Errors
+    /// If the pictures have another size.
+    pub fn tokens(&self, x: Tensor<4>, context: Context) -> Result<Tensor<3>> {
         let shape = x.dims();
         let [_, channels, _, _] = self.patches.weight.dims();
         let [height, width] = self.size;
@@ -178,8 +187,7 @@ impl Vit {
         let class = self.class_token.val().expand([batch, 1, width]);
         let x = Tensor::cat(vec![class, patches], 1);
         let x = add(x, self.positions.val().expand([batch, count + 1, width]));
-        let x = self.dropout.forward(x, context.branch(0));
-        self.blocks.forward(x, Given::default(), context.branch(1))
+        Ok(self.dropout.forward(x, context.branch(0)))
     }
 }
 

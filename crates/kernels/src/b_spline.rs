@@ -76,8 +76,8 @@ pub fn b_spline_basis(x: Tensor<2>, knots: Tensor<2>, order: usize) -> Tensor<3>
     let knots = knots.detach().reshape([1, inputs, count]);
     let from = |start: usize, length: usize| knots.clone().narrow(2, start, length);
     let above = x.clone().greater_equal(knots.clone()).float();
-    let mut basis = above.clone().narrow(2, 0, count - 1)
-        * (above.narrow(2, 1, count - 1).neg() + 1.0);
+    let mut basis =
+        above.clone().narrow(2, 0, count - 1) * (above.narrow(2, 1, count - 1).neg() + 1.0);
     // An interval without length takes no part.
     let over = |difference: Tensor<3>| {
         let empty = difference.clone().equal_elem(0.0);
@@ -88,7 +88,10 @@ pub fn b_spline_basis(x: Tensor<2>, knots: Tensor<2>, order: usize) -> Tensor<3>
         let rise = (x.clone() - from(0, length)) * over(from(degree, length) - from(0, length));
         let fall = (from(degree + 1, length) - x.clone())
             * over(from(degree + 1, length) - from(1, length));
-        let (left, right) = (basis.clone().narrow(2, 0, length), basis.narrow(2, 1, length));
+        let (left, right) = (
+            basis.clone().narrow(2, 0, length),
+            basis.narrow(2, 1, length),
+        );
         basis = rise * left + fall * right;
     }
     basis
@@ -164,7 +167,11 @@ impl Knots<'_> {
                     let Some(j) = place(r).filter(|j| j + k + 1 < t.len()) else {
                         continue;
                     };
-                    let after = if r < k { n[r + 1] * self.inverse(k, j + 1) } else { 0.0 };
+                    let after = if r < k {
+                        n[r + 1] * self.inverse(k, j + 1)
+                    } else {
+                        0.0
+                    };
                     local.slopes[r] = k as f32 * (n[r] * self.inverse(k, j) - after);
                 }
             }
@@ -228,7 +235,10 @@ impl Kernel for Spline {
         let (x, knots, weight) = (inputs[0].f32(), inputs[1].f32(), inputs[2].f32());
         let inverses = self.inverses(knots);
         let mut y = Buffer::zeroed(self.rows * self.outputs);
-        let (width, each) = (Width::of(std::iter::once(self.outputs)), self.bases * self.outputs);
+        let (width, each) = (
+            Width::of(std::iter::once(self.outputs)),
+            self.bases * self.outputs,
+        );
         cuts(
             [(&mut y, RUN * self.outputs)],
             self.rows.div_ceil(RUN),
@@ -284,7 +294,10 @@ impl Kernel for Spline {
         vec![
             Some(Array::from_buffer(dx, [self.rows, self.inputs])),
             None,
-            Some(Array::from_buffer(dweight, [self.inputs, self.bases, self.outputs])),
+            Some(Array::from_buffer(
+                dweight,
+                [self.inputs, self.bases, self.outputs],
+            )),
         ]
     }
 
@@ -311,7 +324,10 @@ impl Work for AddUp<'_> {
         let weight = &self.weight[first * outputs..][..count * outputs];
         for (index, y) in self.y.chunks_mut(L::COUNT).enumerate() {
             let mut sum = lanes.load_some(y);
-            for (basis, line) in self.local.values[..count].iter().zip(weight.chunks_exact(outputs)) {
+            for (basis, line) in self.local.values[..count]
+                .iter()
+                .zip(weight.chunks_exact(outputs))
+            {
                 let w = lanes.load_some(&line[index * L::COUNT..][..y.len()]);
                 sum = lanes.mul_add(lanes.splat(*basis), w, sum);
             }
@@ -430,7 +446,13 @@ mod tests {
             let sum = b_spline(x.clone(), t.clone(), ones, order);
             assert_close(sum, Tensor::ones([50, 1], &Device::flex().autodiff()), 1e-5);
             let basis = b_spline_basis(x, t, order).into_data();
-            assert!(basis.try_to_vec::<f32>().unwrap().iter().all(|b| *b >= -1e-6));
+            assert!(
+                basis
+                    .try_to_vec::<f32>()
+                    .unwrap()
+                    .iter()
+                    .all(|b| *b >= -1e-6)
+            );
         }
     }
 

@@ -247,7 +247,11 @@ impl Rational {
         }
         let da = da.into_iter().map(|sum| sum as f32).collect();
         let signed = db.into_iter().zip(b).map(|(sum, b)| {
-            let sign = if *b == 0.0 { 0.0 } else { f64::from(b.signum()) };
+            let sign = if *b == 0.0 {
+                0.0
+            } else {
+                f64::from(b.signum())
+            };
             (sum * sign) as f32
         });
         (
@@ -570,7 +574,10 @@ mod tests {
         let value = |x: f64, a: &[f64], b: &[f64]| {
             let power = |i: usize| x.abs().powi(i as i32 + 1);
             let p = a.iter().rev().fold(0.0, |p, a| p * x + a);
-            p / b.iter().enumerate().fold(1.0, |q, (i, b)| q + b.abs() * power(i))
+            p / b
+                .iter()
+                .enumerate()
+                .fold(1.0, |q, (i, b)| q + b.abs() * power(i))
         };
         let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<_>>();
         let (xs, a, b) = (random(8, 1), random(6, 2), random(4, 3));
@@ -588,7 +595,10 @@ mod tests {
         let check = |slopes: Vec<f64>, at: &dyn Fn(usize, f64) -> f64| {
             for (i, slope) in slopes.into_iter().enumerate() {
                 let expected = (at(i, 1e-5) - at(i, -1e-5)) / 2e-5;
-                assert!((slope - expected).abs() < 1e-4, "{slope}, expected {expected}");
+                assert!(
+                    (slope - expected).abs() < 1e-4,
+                    "{slope}, expected {expected}"
+                );
             }
         };
         let moved = |values: &[f64], i: usize, by: f64| {

@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod comet;
 pub mod deeponet;
 pub mod gla;
+pub mod kat;
 mod model_folder;
 pub mod puzzleclone;
 

@@ -274,12 +274,20 @@ mod tests {
         for layer in [&network.up, &network.down] {
             assert!(!layer.knots.val().is_require_grad());
             let largest = |gradient: Option<Tensor<1>>| {
-                gradient.expect("a gradient").abs().max().into_scalar::<f32>()
+                gradient
+                    .expect("a gradient")
+                    .abs()
+                    .max()
+                    .into_scalar::<f32>()
             };
             let flat = |tensor: Tensor<2>| tensor.grad(&grads).map(|g| g.flatten::<1>(0, 1));
             assert!(largest(flat(layer.base.val())) > 0.0);
             assert!(largest(flat(layer.scale.val())) > 0.0);
-            let spline = layer.spline.val().grad(&grads).map(|g| g.flatten::<1>(0, 2));
+            let spline = layer
+                .spline
+                .val()
+                .grad(&grads)
+                .map(|g| g.flatten::<1>(0, 2));
             assert!(largest(spline) > 0.0);
         }
     }
@@ -301,7 +309,10 @@ mod tests {
         let error = |config: BSplineKanConfig| config.validate().unwrap_err().to_string();
         let grid_size = 0;
         assert_eq!(
-            error(BSplineKanConfig { grid_size, ..config }),
+            error(BSplineKanConfig {
+                grid_size,
+                ..config
+            }),
             "grid_size = 0, but it must be at least 1"
         );
         let range = [1.0, 1.0];

@@ -59,7 +59,10 @@ impl Coefficients {
     /// # Errors
     /// If there are too few or too many, or one is not finite.
     pub fn validate(&self) -> Result<()> {
-        let degrees = [self.numerator.len().saturating_sub(1), self.denominator.len()];
+        let degrees = [
+            self.numerator.len().saturating_sub(1),
+            self.denominator.len(),
+        ];
         check_degrees(degrees)?;
         for (name, values) in [
             ("numerator", &self.numerator),
@@ -114,11 +117,7 @@ pub(super) fn check_range([low, high]: [f64; 2]) -> Result<()> {
 /// # Ok(())
 /// # }
 /// ```
-pub fn fit_rational(
-    f: impl Fn(f64) -> f64,
-    range: [f64; 2],
-    degrees: [usize; 2],
-) -> Result<Fit> {
+pub fn fit_rational(f: impl Fn(f64) -> f64, range: [f64; 2], degrees: [usize; 2]) -> Result<Fit> {
     check_degrees(degrees)?;
     check_range(range)?;
     let [low, high] = range;
@@ -244,7 +243,8 @@ impl Problem {
             .sizes
             .iter()
             .map(|sizes| {
-                let mut slope: Vec<f64> = sizes.iter().zip(&point.falls).map(|(s, f)| s * f).collect();
+                let mut slope: Vec<f64> =
+                    sizes.iter().zip(&point.falls).map(|(s, f)| s * f).collect();
                 remove(&point.basis, &mut slope);
                 slope
             })

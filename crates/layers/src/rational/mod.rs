@@ -143,7 +143,11 @@ impl RationalConfig {
     pub fn init_as(&self, coefficients: &Coefficients, device: &Device) -> Result<Rational> {
         self.validate()?;
         coefficients.validate()?;
-        let rows = if self.shared_numerator { 1 } else { self.groups };
+        let rows = if self.shared_numerator {
+            1
+        } else {
+            self.groups
+        };
         let b = coefficients.denominator.iter();
         let b: Vec<f64> = b
             .map(|b| if *b == 0.0 { NEARLY_ZERO } else { *b })
@@ -157,7 +161,9 @@ impl RationalConfig {
 
 /// A matrix of equal rows.
 fn repeated(row: &[f64], rows: usize, device: &Device) -> Param<Tensor<2>> {
-    let values: Vec<f32> = (0..rows).flat_map(|_| row.iter().map(|a| *a as f32)).collect();
+    let values: Vec<f32> = (0..rows)
+        .flat_map(|_| row.iter().map(|a| *a as f32))
+        .collect();
     Param::from_data(TensorData::new(values, [rows, row.len()]), device)
 }
 
@@ -247,7 +253,10 @@ mod tests {
             error(config),
             "width = 20, but it must be a multiple of groups = 8"
         );
-        let groups = RationalConfig { groups: 0, ..config };
+        let groups = RationalConfig {
+            groups: 0,
+            ..config
+        };
         assert_eq!(error(groups), "groups = 0, but it must be at least 1");
         let degree = RationalConfig {
             groups: 4,

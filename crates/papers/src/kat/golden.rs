@@ -59,11 +59,7 @@ fn gradient<const D: usize>(tensor: &Tensor<D>, gradients: &Gradients) -> Tensor
 }
 
 /// Result, loss, gradient of the input, and the gradients for the rest.
-fn begin<const D: usize>(
-    case: &Case,
-    x: &Tensor<D>,
-    y: Tensor<D>,
-) -> Result<(Outputs, Gradients)> {
+fn begin<const D: usize>(case: &Case, x: &Tensor<D>, y: Tensor<D>) -> Result<(Outputs, Gradients)> {
     let cotangent = case.tensor::<D>("in.cotangent", &device())?;
     if y.dims() != cotangent.dims() {
         let (given, expected) = (cotangent.dims(), y.dims());
