@@ -7,7 +7,7 @@ use offprint_experts::{
     GateInput, HashGateConfig, LocalSearchConfig, MixtureOfExperts, MlpConfig, MlpExperts,
     MlpExpertsConfig, MultiGate, Pairs, Permutation, Schedule, SoftmaxGateConfig, TopKConfig,
 };
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const BATCH: usize = 12;
 const INPUT: usize = 5;
@@ -16,6 +16,15 @@ const IDS: [usize; BATCH] = [0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4];
 
 fn device() -> Device {
     Device::flex().autodiff()
+}
+
+/// Seeds the backend's generator, which the tests of this process share, for as long as the guard lives.
+#[must_use]
+fn seeded() -> MutexGuard<'static, ()> {
+    static GENERATOR: Mutex<()> = Mutex::new(());
+    let guard = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    device().seed(1);
+    guard
 }
 
 fn normal<const D: usize>(shape: [usize; D], deviation: f64) -> Tensor<D> {
@@ -123,6 +132,7 @@ fn gate_gradients(gate: &AnyGate, grads: &burn::tensor::Gradients) -> Vec<f32> {
 
 #[test]
 fn values_and_gradients_of_every_gate_with_and_without_local_search() {
+    let _seeded = seeded();
     for gate in gates() {
         for searched in [false, true] {
             let search = LocalSearchConfig::new(EXPERTS, 100)
@@ -186,6 +196,7 @@ fn values_and_gradients_of_every_gate_with_and_without_local_search() {
 
 #[test]
 fn an_expert_that_no_row_reaches_is_not_touched() {
+    let _seeded = seeded();
     let gate = offprint_experts::HashGate::from_table(vec![0, 2, 0, 2], 3, &device()).unwrap();
     let mut experts = MlpExpertsConfig::new(3, 2, vec![4, 2])
         .init(&device())
@@ -221,6 +232,7 @@ fn an_expert_that_no_row_reaches_is_not_touched() {
 
 #[test]
 fn tasks_share_the_evaluation_of_their_pairs() {
+    let _seeded = seeded();
     let gates: Vec<_> = gates().into_iter().take(3).collect();
     let heads = (0..3)
         .map(|_| MlpConfig::new(3, vec![2]).init(&device()).unwrap())
@@ -295,6 +307,7 @@ fn tasks_share_the_evaluation_of_their_pairs() {
 
 #[test]
 fn convolutional_experts_go_by_pairs_too() {
+    let _seeded = seeded();
     let experts = CnnExpertsConfig::new(3, 14, 12)
         .with_filters(vec![4, 5])
         .with_kernel(3)
@@ -321,6 +334,7 @@ fn convolutional_experts_go_by_pairs_too() {
 
 #[test]
 fn an_empty_batch_goes_through() {
+    let _seeded = seeded();
     let gate = CometGateConfig::new(INPUT, EXPERTS, 2)
         .init(&device())
         .unwrap();

@@ -100,7 +100,8 @@ fn composed(logits: Tensor<2>, targets: Tensor<1, Int>, options: CrossEntropy) -
     let hit = log.clone().gather(1, targets.reshape([rows, 1]));
     let spread = log.sum_dim(1) * (s / classes as f32);
     let losses = (hit * (1.0 - s) + spread).neg().reshape([rows]);
-    let counts = counts.float();
+    // Of the logits' type, which may be f64.
+    let counts = counts.float().cast(losses.dtype());
     let total = counts.clone().sum().clamp_min(1.0);
     (losses * counts).sum() / total
 }

@@ -18,6 +18,7 @@
 //! ```
 
 pub use offprint_backbones as backbones;
+pub use offprint_certify as certify;
 pub use offprint_data as data;
 pub use offprint_experts as experts;
 pub use offprint_kernels as kernels;
