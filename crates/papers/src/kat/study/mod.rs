@@ -294,7 +294,7 @@ fn run(trial: &mut Trial<KatSettings>) -> Result<()> {
     {
         let mut vit = before.clone();
         if let Some(options) = form.swap {
-            vit = model::swap(vit, options, &device)?;
+            (vit, _) = vit.with_kans(options, &device).map_err(model::explain)?;
         }
         if stage == 0 {
             stage = 1;

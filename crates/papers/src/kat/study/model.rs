@@ -3,13 +3,12 @@
 use super::{sets::Pictures, settings::KatSettings};
 use burn::tensor::Device;
 use offprint_backbones::{
-    AnyChannelMixer, BackbonesError, BlocksConfig, ChannelMixer, SplineConfig, Vit, VitConfig,
-    parameters,
+    BackbonesError, BlocksConfig, ChannelMixer, SplineConfig, VitConfig, parameters,
 };
 use offprint_lab::{Error, Result};
 use offprint_layers::{
     Activation, LayersError,
-    kan::{GroupRationalKanConfig, GroupRationalOptions, WeightStart},
+    kan::{GroupRationalOptions, WeightStart},
 };
 
 /// What an arm is.
@@ -122,21 +121,6 @@ pub fn config(form: &Form, settings: &KatSettings, pictures: &Pictures) -> Resul
     let (one, two) = (count(with(form.mixer, 1))?, count(with(form.mixer, 2))?);
     let hidden = (1.0 + (wanted as f64 - one as f64) / (two - one) as f64).round();
     Ok(with(form.mixer, hidden.max(1.0) as usize))
-}
-
-/// Puts KANs in place of the MLPs.
-///
-/// # Errors
-/// The functions do not suit the widths.
-pub fn swap(mut vit: Vit, options: GroupRationalOptions, device: &Device) -> Result<Vit> {
-    for block in &mut vit.blocks.blocks {
-        if let AnyChannelMixer::Mlp(network) = &block.channel_mixer {
-            let (kan, _) = GroupRationalKanConfig::of_feed_forward(network, options, device)
-                .map_err(of_layer)?;
-            block.channel_mixer = AnyChannelMixer::GrKan(kan);
-        }
-    }
-    Ok(vit)
 }
 
 /// A backbones error as the lab's.
