@@ -2,6 +2,7 @@
 
 mod bench;
 mod errata;
+mod files;
 mod golden;
 pub mod study;
 
@@ -70,7 +71,7 @@ pub static WORK: Work = Work {
     golden: golden::METHODS,
     report: None,
     benches: bench::benches,
-    command: None,
+    command: Some(&files::OnFiles),
 };
 
 const fn part(promise: &'static str, item: &'static str) -> Part {

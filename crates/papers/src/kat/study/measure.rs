@@ -5,7 +5,7 @@ use super::{
     settings::KatSettings,
 };
 use burn::tensor::{Device, Distribution, Tensor};
-use offprint_backbones::{ChannelMixer, Vit, VitConfig, parameters};
+use offprint_backbones::{AnyChannelMixer, ChannelMixer, Vit, VitConfig, parameters};
 use offprint_kernels::allocations;
 use offprint_lab::{
     Result,
@@ -18,13 +18,10 @@ use offprint_layers::{
 };
 use std::time::Instant;
 
-/// `ln(var_out / var_in)` of each block's channel mixer, for some pictures.
-///
-/// # Errors
-/// The model refuses the pictures.
-pub fn drifts(vit: &Vit, pictures: Tensor<4>) -> Result<Vec<f64>> {
+/// What goes into each block's channel mixer and what comes out, for some pictures.
+fn mixed(vit: &Vit, pictures: Tensor<4>) -> Result<Vec<[Tensor<3>; 2]>> {
     let mut x = vit.tokens(pictures, Context::EVALUATION).map_err(explain)?;
-    let mut drifts = Vec::new();
+    let mut mixed = Vec::new();
     for block in &vit.blocks.blocks {
         let normed = block.norm1.forward(x.clone(), Context::EVALUATION);
         x = x + block.token_mixer.forward(normed, Attend::default());
@@ -33,10 +30,37 @@ pub fn drifts(vit: &Vit, pictures: Tensor<4>) -> Result<Vec<f64>> {
             .channel_mixer
             .forward(input.clone())
             .map_err(explain)?;
-        drifts.push((variance(&output) / variance(&input)).ln());
-        x = x + output;
+        x = x + output.clone();
+        mixed.push([input, output]);
     }
-    Ok(drifts)
+    Ok(mixed)
+}
+
+/// `ln(var_out / var_in)` of each block's channel mixer, for some pictures.
+///
+/// # Errors
+/// The model refuses the pictures.
+pub fn drifts(vit: &Vit, pictures: Tensor<4>) -> Result<Vec<f64>> {
+    let mixed = mixed(vit, pictures)?;
+    let drift = |[input, output]: &[Tensor<3>; 2]| (variance(output) / variance(input)).ln();
+    Ok(mixed.iter().map(drift).collect())
+}
+
+/// The least and the greatest number that the activation of an MLP is given, for some pictures.
+///
+/// # Errors
+/// The model refuses the pictures.
+pub fn hidden_range(vit: &Vit, pictures: Tensor<4>) -> Result<[f64; 2]> {
+    let mut range = [f64::INFINITY, f64::NEG_INFINITY];
+    for ([input, _], block) in mixed(vit, pictures)?.into_iter().zip(&vit.blocks.blocks) {
+        if let AnyChannelMixer::Mlp(network) = &block.channel_mixer {
+            let hidden = network.up.forward(input);
+            let number = |x: Tensor<1>| f64::from(x.into_scalar::<f32>());
+            let [low, high] = [hidden.clone().min(), hidden.max()].map(number);
+            range = [range[0].min(low), range[1].max(high)];
+        }
+    }
+    Ok(range)
 }
 
 fn variance(x: &Tensor<3>) -> f64 {

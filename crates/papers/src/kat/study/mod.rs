@@ -7,7 +7,10 @@ mod sets;
 mod settings;
 mod training;
 
+pub(super) use measure::hidden_range;
+pub(super) use model::explain;
 pub use settings::{DataSet, KatSettings};
+pub(super) use training::share;
 
 use offprint_backbones::parameters;
 use offprint_lab::{

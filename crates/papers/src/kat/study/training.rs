@@ -159,7 +159,7 @@ pub fn train(
 }
 
 /// The share of the largest step size: it rises in a line, then goes down as half a cosine.
-fn share(step: u64, steps: u64) -> f64 {
+pub fn share(step: u64, steps: u64) -> f64 {
     let (step, steps) = (step as f64, steps as f64);
     let warmup = (WARMUP * steps).ceil();
     if step <= warmup {
