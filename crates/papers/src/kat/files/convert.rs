@@ -23,9 +23,12 @@ const COMPARED: usize = 256;
 /// Pictures at a time.
 const BATCH: usize = 32;
 
+/// How far beyond the numbers that the activation is given it is fitted.
+const BEYOND: f64 = 1.25;
+
 pub fn run(matches: &ArgMatches) -> Result<()> {
     let out = out(matches)?;
-    let options = options(matches)?;
+    let (mut options, range) = (options(matches)?, range(matches)?);
     let most = number_of(matches, "most");
     if !(most > 0.0 && most.is_finite()) {
         return Err(refuse("most", most, "above 0"));
@@ -35,54 +38,59 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let model = model::load(matches, "vit", &device)?;
     model::with_mixer(&model, path, "mlp")?;
     let given = Given::of(matches, &model)?;
-    let (kat, fit) = model
-        .vit
-        .clone()
-        .with_kans(options, &device)
-        .map_err(explain)?;
-    let mut config: VitConfig = model.config;
-    config.blocks.channel_mixer = ChannelMixer::GrKan(options);
-    // What cannot be written is said before anything is computed.
-    let bytes = timm_bytes(&config, &kat).map_err(of_checkpoint)?;
     let (name, batches) = match &given {
         Some(given) => {
             let rows = &given.split.test[..COMPARED.min(given.split.test.len())];
-            let batches = rows
-                .chunks(BATCH)
-                .map(|rows| given.batch(rows, None, &device).0);
-            (format!("pictures of {}", given.name), batches.collect())
+            let batch = |rows| given.batch(rows, None, &device).0;
+            let name = format!("pictures of {}", given.name);
+            (name, rows.chunks(BATCH).map(batch).collect())
         }
-        None => (
-            "pictures of noise".to_string(),
-            vec![noise(&model, BATCH, &device)],
-        ),
+        None => {
+            let noise = vec![noise(&model, BATCH, &device)];
+            ("pictures of noise".to_string(), noise)
+        }
     };
-    let compared = compare(&model.vit, &kat, batches)?;
+    let [low, high] = reach(&model.vit, &batches)?;
+    options.range = match (range, &given) {
+        (Some(range), _) => range,
+        // At least a little on either side: learning moves the numbers.
+        (None, Some(_)) => [BEYOND * low.min(-1.0), BEYOND * high.max(1.0)],
+        (None, None) => options.range,
+    };
+    let kat = model.vit.clone().with_kans(options, &device);
+    let (kat, fit) = kat.map_err(explain)?;
+    let mut config: VitConfig = model.config;
+    config.blocks.channel_mixer = ChannelMixer::GrKan(options);
+    let bytes = timm_bytes(&config, &kat).map_err(of_checkpoint)?;
     let Compared {
         pictures,
         same,
         change,
-        reach: [low, high],
-    } = compared;
+    } = compare(&model.vit, &kat, &batches)?;
+    let given_to = format!(
+        "the activation is given {} to {}",
+        number(low),
+        number(high)
+    );
     if change > most {
         return Err(Error::run(format!(
             "a logit changes by {}, more than --most {most}; nothing is written",
             number(change)
         ))
         .help(format!(
-            "the activation is given numbers from {} to {}: fit it there with --range, or with higher degrees",
-            number(low),
-            number(high)
+            "{given_to}: fit it there with --range, or with higher degrees"
         )));
     }
     write_atomic(out, &bytes)?;
     let blocks = &config.blocks;
-    let activation = format!("{:?}", blocks.activation).to_lowercase();
+    let activation = serde_json::to_value(blocks.activation).unwrap_or_default();
     let [left, right] = options.range;
     let document = json!({
         "file": out,
         "blocks": blocks.layers,
         "parameters": parameters(&kat),
+        "activation": activation,
+        "range": options.range,
         "fit_error": fit,
         "pictures": pictures,
         "logit_change": change,
@@ -90,17 +98,18 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         "activation_range": [low, high],
     });
     let text = format!(
-        " {} MLPs became KANs of {} groups, degrees {} and {}\n \
-        {activation} fitted from {left} to {right}: at most {} off; it is given {} to {}\n \
+        " {} MLPs became KANs of {} groups, degrees {} and {}\n {given_to}\n \
+        {} fitted from {} to {}: at most {} off\n \
         largest change of a logit on {pictures} {name}: {}\n \
         {same} of {pictures} have the same class as before\n wrote {}\n",
         blocks.layers,
         options.groups,
         options.numerator_degree,
         options.denominator_degree,
+        activation.as_str().unwrap_or_default(),
+        number(left),
+        number(right),
         number(fit),
-        number(low),
-        number(high),
         number(change),
         out.display()
     );
@@ -120,7 +129,6 @@ fn options(matches: &ArgMatches) -> Result<GroupRationalOptions> {
         numerator_degree: degree("numerator-degree")?,
         denominator_degree: degree("denominator-degree")?,
         shared_numerator: !matches.get_flag("own-numerators"),
-        range: range(matches)?,
         ..GroupRationalOptions::default()
     })
 }
@@ -132,38 +140,45 @@ struct Compared {
     same: usize,
     /// Largest change of a logit.
     change: f64,
-    /// Least and greatest number that the activation is given.
-    reach: [f64; 2],
 }
 
-fn compare(vit: &Vit, kat: &Vit, batches: Vec<Tensor<4>>) -> Result<Compared> {
+/// The least and the greatest number that an activation is given.
+fn reach(vit: &Vit, batches: &[Tensor<4>]) -> Result<[f64; 2]> {
+    let mut reach = [f64::INFINITY, f64::NEG_INFINITY];
+    for pictures in batches {
+        let [low, high] = hidden_range(vit, pictures.clone())?;
+        if !(low.is_finite() && high.is_finite()) {
+            return Err(Error::input(
+                "the model computes numbers that are not finite, so that nothing can be compared",
+            ));
+        }
+        reach = [reach[0].min(low), reach[1].max(high)];
+    }
+    Ok(reach)
+}
+
+fn compare(vit: &Vit, kat: &Vit, batches: &[Tensor<4>]) -> Result<Compared> {
     let mut all = Compared {
         pictures: 0,
         same: 0,
         change: 0.0,
-        reach: [f64::INFINITY, f64::NEG_INFINITY],
     };
     for pictures in batches {
-        all.pictures += pictures.dims()[0];
-        let [low, high] = hidden_range(vit, pictures.clone())?;
-        all.reach = [all.reach[0].min(low), all.reach[1].max(high)];
         let logits = |vit: &Vit| -> Result<Tensor<2>> {
             let output = vit.forward(pictures.clone(), Context::EVALUATION);
             Ok(output.map_err(explain)?.output)
         };
         let (before, after) = (logits(vit)?, logits(kat)?);
-        let same = argmax(before.clone())
-            .equal(argmax(after.clone()))
-            .int()
-            .sum();
-        all.same += same.into_scalar::<i64>() as usize;
+        let same = argmax(before.clone()).equal(argmax(after.clone()));
+        all.pictures += pictures.dims()[0];
+        all.same += same.int().sum().into_scalar::<i64>() as usize;
+        // A change that is no number is larger than any.
         let change = f64::from((after - before).abs().max().into_scalar::<f32>());
-        if !change.is_finite() {
-            return Err(Error::input(
-                "the model's logits are not finite, so that nothing can be compared",
-            ));
-        }
-        all.change = all.change.max(change);
+        all.change = all.change.max(if change.is_nan() {
+            f64::INFINITY
+        } else {
+            change
+        });
     }
     Ok(all)
 }

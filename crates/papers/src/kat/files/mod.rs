@@ -51,9 +51,13 @@ impl UserCommand for OnFiles {
                     .arg(whole("denominator-degree", "4", "Degree of the denominators"))
                     .arg(flag("own-numerators", "A numerator for each group, not one for all"))
                     .arg(
-                        option("range", "LOW,HIGH", "Where the activation is fitted")
-                            .default_value("-5,5")
-                            .allow_hyphen_values(true),
+                        option(
+                            "range",
+                            "LOW,HIGH",
+                            "Where the activation is fitted [default: a quarter beyond what it is given on the \
+                            pictures, -5,5 without any]",
+                        )
+                        .allow_hyphen_values(true),
                     )
                     .arg(number("most", "0.1", "Largest change of a logit; beyond it nothing is written"))
                     .arg(overwrite())
@@ -145,11 +149,15 @@ fn pair<T: std::str::FromStr>(text: &str) -> Option<[T; 2]> {
     Some([first.trim().parse().ok()?, second.trim().parse().ok()?])
 }
 
-/// The ends of `--range`.
-fn range(matches: &ArgMatches) -> Result<[f64; 2]> {
-    let text: &String = matches.get_one("range").expect("it has a default");
+/// The ends of `--range`, where it is given or has a default.
+fn range(matches: &ArgMatches) -> Result<Option<[f64; 2]>> {
+    let Some(text) = matches.get_one::<String>("range") else {
+        return Ok(None);
+    };
     match pair::<f64>(text) {
-        Some([low, high]) if low < high && low.is_finite() && high.is_finite() => Ok([low, high]),
+        Some([low, high]) if low < high && low.is_finite() && high.is_finite() => {
+            Ok(Some([low, high]))
+        }
         _ => Err(refuse(
             "range",
             text,

@@ -22,7 +22,8 @@ const PANEL: (f64, f64) = (250.0, 150.0);
 const AROUND: (f64, f64) = (70.0, 70.0);
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
-    let (out, ends) = (out(matches)?, range(matches)?);
+    let out = out(matches)?;
+    let ends = range(matches)?.expect("it has a default");
     let path = required(matches, "model");
     let model = model::load(matches, "model", &Device::default())?;
     model::with_mixer(&model, path, "gr-kan")?;
