@@ -23,12 +23,12 @@ impl<L: Lanes, const A: usize, const B: usize> Coefficients<L, A, B> {
     fn load(lanes: L, table: &[f32], channels: usize, first: usize) -> Self {
         let stride = channels + MARGIN;
         let mut a = [lanes.splat(0.0); A];
-        for i in 0..A {
-            a[i] = lanes.load(table, i * stride + first);
+        for (i, a) in a.iter_mut().enumerate() {
+            *a = lanes.load(table, i * stride + first);
         }
         let mut b = [lanes.splat(0.0); B];
-        for i in 0..B {
-            b[i] = lanes.load(table, (A + i) * stride + first);
+        for (i, b) in b.iter_mut().enumerate() {
+            *b = lanes.load(table, (A + i) * stride + first);
         }
         Self { a, b }
     }
@@ -113,13 +113,9 @@ impl<const A: usize, const B: usize> Work for Backward<'_, A, B> {
                 }
             }
             let sums = &mut self.sums[block * (A + B) * L::COUNT..][..(A + B) * L::COUNT];
-            for i in 0..A {
-                let sum = lanes.add(lanes.load(sums, i * L::COUNT), da[i]);
+            for (i, part) in da.iter().chain(&db).enumerate() {
+                let sum = lanes.add(lanes.load(sums, i * L::COUNT), *part);
                 lanes.store(sum, sums, i * L::COUNT);
-            }
-            for i in 0..B {
-                let sum = lanes.add(lanes.load(sums, (A + i) * L::COUNT), db[i]);
-                lanes.store(sum, sums, (A + i) * L::COUNT);
             }
         }
     }

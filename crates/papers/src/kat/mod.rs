@@ -16,24 +16,21 @@ pub static WORK: Work = Work {
     equation: "y = F₂(F₁(x)W₁)W₂;  F(x) = Σᵢ aᵢxⁱ / (1 + Σⱼ |bⱼ||x|ʲ);  W ~ N(0, 1/(n E[F(z)²]))",
     parts: &[
         part(
-            "KAT, a transformer with KAN layers",
+            "KAT: transformer, KAN layers",
             "backbones, channel_mixer = \"gr-kan\"",
         ),
         part("S1 rational basis", "layers::rational::Rational"),
         part("its kernel", "kernels::group_rational"),
         part("S2 group KAN", "layers::kan::GroupRationalKan"),
         part(
-            "S3 variance-preserving weights",
+            "S3 variance-preserving start",
             "layers::rational::activation_gain",
         ),
         part(
             "initial functions, fitted",
             "layers::rational::fit_rational",
         ),
-        part(
-            "C1 the cost of B-splines",
-            "layers::kan::BSplineKan, kernels::b_spline",
-        ),
+        part("C1 the cost of B-splines", "layers::kan::BSplineKan"),
         part("C2 parameters and computation", "run kat, table sizes"),
         part(
             "C3 sensitivity to the start",
@@ -41,10 +38,7 @@ pub static WORK: Work = Work {
         ),
         part("MLP transformer, ViT + KAN", "backbones, channel_mixer"),
         part("scales, outperforms MLPs", "run kat"),
-        part(
-            "fine-tuning from a ViT",
-            "GroupRationalKanConfig::of_feed_forward",
-        ),
+        part("fine-tuning from a ViT", "backbones::Vit::with_kans"),
     ],
     headline: &[
         "ImageNet top-1 from scratch: KAT-T 74.6, KAT-S 81.2, KAT-B 82.3 % (README)",

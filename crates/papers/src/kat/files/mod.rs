@@ -40,7 +40,7 @@ impl UserCommand for OnFiles {
             ))
             .subcommand(unsaid(pictures::options(
                 Command::new("convert")
-                    .about("Swap MLPs for KANs that start as the same function, and compare the logits")
+                    .about("Swap MLPs for KANs of the same function")
                     .after_help(format!(
                         "{MODELS}\n\nExample:\n  offprint use kat convert runs/vit-mnist/train/vit/0 -o KAT.safetensors"
                     ))
