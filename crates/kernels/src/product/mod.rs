@@ -63,6 +63,10 @@ impl<'a> Matrix<'a> {
 /// Multiply-adds from which a product is shared among threads; below, waking them costs more than they save.
 const PARALLEL: usize = 1 << 19;
 
+/// Multiply-adds from which it is faster to pack the second factor once for all threads than to wake them only once.
+#[cfg(target_arch = "x86_64")]
+const PACKED_ONCE: usize = 1 << 24;
+
 /// Rows or columns of the output that one task computes, of `length` of them and `work` multiply-adds in all: an even
 /// share for four threads if there is enough work for each, for more if the shares stay long. Each task packs all of the
 /// other factor, which does not count beside a long share.
@@ -92,6 +96,10 @@ pub fn product(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], add: bool) {
         serial(out, a, b, add);
     } else if rows >= columns {
         let piece = piece(rows, work);
+        #[cfg(target_arch = "x86_64")]
+        if work >= PACKED_ONCE && avx512::suits(rows, columns) {
+            return avx512::product_shared(out, a, b, add, piece);
+        }
         out.par_row_chunks_mut(piece)
             .zip(a.par_row_chunks(piece))
             .for_each(|(out, a)| serial(out, a, b, add));
@@ -188,7 +196,12 @@ mod tests {
 
     #[test]
     fn is_the_same_for_any_number_of_threads() {
-        for [m, k, n] in [[300, 80, 150], [300, 600, 160], [160, 600, 300]] {
+        for [m, k, n] in [
+            [300, 80, 150],
+            [300, 600, 160],
+            [160, 600, 300],
+            [64, 70, 80],
+        ] {
             let (a, b) = (random(m * k, 1), random(k * n, 2));
             assert_same_for_any_threads(|| {
                 let mut out = vec![0.0; m * n];

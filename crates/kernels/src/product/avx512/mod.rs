@@ -11,6 +11,8 @@ mod tile;
 use crate::scratch::with_scratch;
 use faer::{MatMut, MatRef};
 use pack::{Factor, pack_columns, pack_rows};
+use rayon::prelude::*;
+use std::ops::Range;
 use tile::{Tile, WIDTH};
 
 /// Inner indices and columns of a packed block of the second factor: 1 MiB.
@@ -38,35 +40,43 @@ pub(super) fn suits(rows: usize, columns: usize) -> bool {
         && is_x86_feature_detected!("avx512f")
 }
 
-/// `out = a b`, or `out += a b` if `add`. The order of the sums depends on the inner size alone.
-///
-/// # Panics
-/// If the processor has no AVX-512.
+/// `out = a b`, or `out += a b` if `add`, on this thread. The order of the sums depends on the inner size alone.
 pub(super) fn product(out: MatMut<'_, f32>, a: MatRef<'_, f32>, b: MatRef<'_, f32>, add: bool) {
-    assert!(is_x86_feature_detected!("avx512f"));
-    let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
-    assert_eq!((out.nrows(), b.nrows(), out.ncols()), (m, k, n));
-    assert_eq!(out.col_stride(), 1, "rows of the product");
-    let product = Product {
-        a: Factor::new(a),
-        b: Factor::new(b.transpose()),
-        m,
-        k,
-        n,
-        stride: out.row_stride().unsigned_abs(),
-        to: out.as_ptr_mut(),
-        add,
-    };
-    let depth = k.min(DEPTH);
-    let columns = n.min(COLUMNS).next_multiple_of(WIDTH);
-    let rows = if product.a_in_place() {
-        0
-    } else {
-        PANELS * TALLEST * depth
-    };
-    with_scratch([columns * depth, rows], |[b, a]| {
-        // SAFETY: the processor has AVX-512, as asserted, and `out` is ours for as long as `product`.
-        unsafe { product.run(a, b) }
+    let product = Product::new(out, a, b, add);
+    with_scratch([product.block_len(), product.panels_len()], |[b, a]| {
+        product.blocks(|block| {
+            product.pack(&block, block.columns.clone(), b);
+            product.rows(&block, 0..product.m, a, b);
+        });
+    });
+}
+
+/// The same by all threads, `piece` rows a task.
+pub(super) fn product_shared(
+    out: MatMut<'_, f32>,
+    a: MatRef<'_, f32>,
+    b: MatRef<'_, f32>,
+    add: bool,
+    piece: usize,
+) {
+    let product = Product::new(out, a, b, add);
+    with_scratch([product.block_len()], |[b]| {
+        product.blocks(|block| {
+            let panel = (WIDTH * block.inner.len()).max(1);
+            b.par_chunks_mut(panel)
+                .zip(block.columns.clone().into_par_iter().step_by(WIDTH))
+                .for_each(|(b, first)| {
+                    let last = block.columns.end.min(first + WIDTH);
+                    product.pack(&block, first..last, b);
+                });
+            let (b, tasks) = (&*b, product.m.div_ceil(piece));
+            (0..tasks).into_par_iter().for_each(|task| {
+                let rows = task * piece..product.m.min((task + 1) * piece);
+                with_scratch([product.panels_len()], |[a]| {
+                    product.rows(&block, rows, a, b);
+                });
+            });
+        });
     });
 }
 
@@ -81,55 +91,91 @@ struct Product<'a> {
     add: bool,
 }
 
-impl Product<'_> {
+// SAFETY: `to` is written by `rows` alone, and each call of it has rows of its own.
+unsafe impl Sync for Product<'_> {}
+
+impl<'a> Product<'a> {
+    /// # Panics
+    /// If the processor has no AVX-512, which all methods rely on.
+    fn new(out: MatMut<'a, f32>, a: MatRef<'a, f32>, b: MatRef<'a, f32>, add: bool) -> Self {
+        assert!(is_x86_feature_detected!("avx512f"));
+        let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
+        assert_eq!((out.nrows(), b.nrows(), out.ncols()), (m, k, n));
+        assert_eq!(out.col_stride(), 1, "rows of the product");
+        Self {
+            a: Factor::new(a),
+            b: Factor::new(b.transpose()),
+            m,
+            k,
+            n,
+            stride: out.row_stride().unsigned_abs(),
+            to: out.as_ptr_mut(),
+            add,
+        }
+    }
+
     fn a_in_place(&self) -> bool {
         !self.a.across || self.a.stride <= NEAR
     }
 
-    /// # Safety
-    /// `to` must be valid for `m` rows of `n` numbers, `stride` apart.
-    #[target_feature(enable = "avx512f")]
-    unsafe fn run(&self, a: &mut [f32], b: &mut [f32]) {
+    /// Numbers of a packed block of the second factor, at most.
+    fn block_len(&self) -> usize {
+        self.k.min(DEPTH) * self.n.min(COLUMNS).next_multiple_of(WIDTH)
+    }
+
+    /// Numbers of the panels of the first factor that are packed at a time.
+    fn panels_len(&self) -> usize {
+        match self.a_in_place() {
+            true => 0,
+            false => PANELS * TALLEST * self.k.min(DEPTH),
+        }
+    }
+
+    fn blocks(&self, mut each: impl FnMut(Block)) {
         let depth = even_share(self.k, DEPTH);
-        let columns = even_share(self.n, COLUMNS).next_multiple_of(WIDTH);
-        for column in (0..self.n).step_by(columns) {
-            let width = columns.min(self.n - column);
+        let width = even_share(self.n, COLUMNS).next_multiple_of(WIDTH);
+        for column in (0..self.n).step_by(width) {
             // Once for an inner size of zero, whose products are zero.
             for inner in (0..self.k.max(1)).step_by(depth) {
-                let block = Block {
-                    column,
-                    width,
-                    inner,
-                    depth: depth.min(self.k - inner),
+                each(Block {
+                    columns: column..self.n.min(column + width),
+                    inner: inner..self.k.min(inner + depth),
                     add: self.add || inner > 0,
+                });
+            }
+        }
+    }
+
+    fn pack(&self, block: &Block, columns: Range<usize>, b: &mut [f32]) {
+        // SAFETY: the processor has AVX-512.
+        unsafe { pack_columns(self.b, columns, block.inner.clone(), b) }
+    }
+
+    /// The given rows in all columns of a packed block; `a` is room for panels.
+    fn rows(&self, block: &Block, rows: Range<usize>, a: &mut [f32], b: &[f32]) {
+        assert!(rows.end <= self.m);
+        let depth = block.inner.len();
+        let mut row = rows.start;
+        while row < rows.end {
+            let heights = heights(rows.end - row);
+            if !self.a_in_place() {
+                // SAFETY: the processor has AVX-512.
+                unsafe { pack_rows(self.a, row, &heights, block.inner.clone(), a) };
+            }
+            let mut packed = 0;
+            for height in heights.into_iter().filter(|height| *height > 0) {
+                let factor = match self.a_in_place() {
+                    true => self.a.from(row, block.inner.start),
+                    false => Factor {
+                        values: &a[packed..][..height * depth],
+                        stride: height,
+                        across: true,
+                    },
                 };
-                pack_columns(self.b, column..column + width, block.inners(), b);
-                let mut row = 0;
-                while row < self.m {
-                    let heights = heights(self.m - row);
-                    let rows = heights.iter().sum::<usize>();
-                    if !self.a_in_place() {
-                        pack_rows(self.a, row, &heights, block.inners(), a);
-                    }
-                    let mut packed = 0;
-                    let mut first = row;
-                    for height in heights.into_iter().filter(|height| *height > 0) {
-                        let factor = if self.a_in_place() {
-                            self.a.from(first, inner)
-                        } else {
-                            Factor {
-                                values: &a[packed..][..height * block.depth],
-                                stride: height,
-                                across: true,
-                            }
-                        };
-                        // SAFETY: that of this function; the block is within the product.
-                        unsafe { self.panel(&block, first..first + height, factor, b) };
-                        packed += height * block.depth;
-                        first += height;
-                    }
-                    row += rows;
-                }
+                // SAFETY: the processor has AVX-512; the rows are the product's, and of this call alone.
+                unsafe { self.panel(block, row..row + height, factor, b) };
+                packed += height * depth;
+                row += height;
             }
         }
     }
@@ -137,26 +183,23 @@ impl Product<'_> {
     /// The rows of a tile's height in all columns of the block.
     ///
     /// # Safety
-    /// That of [`Product::run`], and rows and block must lie within the product.
+    /// `to` must be valid for these rows of `n` numbers, `stride` apart.
     #[inline]
     #[target_feature(enable = "avx512f")]
-    unsafe fn panel(&self, block: &Block, rows: std::ops::Range<usize>, a: Factor, b: &[f32]) {
-        for column in (0..block.width).step_by(WIDTH) {
-            // SAFETY: the element is within the product.
-            let to = unsafe {
-                self.to
-                    .add(rows.start * self.stride + block.column + column)
-            };
+    unsafe fn panel(&self, block: &Block, rows: Range<usize>, a: Factor, b: &[f32]) {
+        let depth = block.inner.len();
+        for column in block.columns.clone().step_by(WIDTH) {
+            let packed = (column - block.columns.start) * depth;
             let tile = Tile {
-                depth: block.depth,
+                depth,
                 a,
-                b: &b[column * block.depth..][..WIDTH * block.depth],
-                to,
+                b: &b[packed..][..WIDTH * depth],
+                to: self.to.wrapping_add(rows.start * self.stride + column),
                 stride: self.stride,
-                width: WIDTH.min(block.width - column),
+                width: WIDTH.min(block.columns.end - column),
                 add: block.add,
             };
-            // SAFETY: so are the tile's rows, of as many columns as are left.
+            // SAFETY: the tile's columns are of the block's, and so of the product's.
             unsafe { tile.run(rows.len()) };
         }
     }
@@ -164,17 +207,9 @@ impl Product<'_> {
 
 /// A part of the second factor that is packed at a time.
 struct Block {
-    column: usize,
-    width: usize,
-    inner: usize,
-    depth: usize,
+    columns: Range<usize>,
+    inner: Range<usize>,
     add: bool,
-}
-
-impl Block {
-    fn inners(&self) -> std::ops::Range<usize> {
-        self.inner..self.inner + self.depth
-    }
 }
 
 /// The size of the fewest even parts of at most `most`, of at least one.
