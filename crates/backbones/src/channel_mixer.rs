@@ -157,10 +157,6 @@ pub enum GateKind {
 
 /// Any of the channel mixers.
 #[derive(Module, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one a block, all of its size in tensors"
-)]
 pub enum AnyChannelMixer {
     /// See [`FeedForward`].
     Mlp(FeedForward),
