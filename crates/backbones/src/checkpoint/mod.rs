@@ -25,7 +25,7 @@ mod vit;
 pub use error::{CheckpointError, Differences};
 pub use gguf::{Encoding, Gguf, GgufError, GgufTensor, GgufValue, load_gguf};
 pub use tensors::{Stored, Tensors};
-pub use timm::{Unsaid, load_timm, timm_bytes};
+pub use timm::{Unsaid, from_timm, load_timm, timm_bytes};
 
 use crate::blocks::BlocksConfig;
 use crate::channel_mixer::ChannelMixer;

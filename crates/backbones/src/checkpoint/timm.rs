@@ -78,6 +78,16 @@ pub fn load_timm(path: &Path, unsaid: &Unsaid, device: &Device) -> Result<(VitCo
     Ok((config, vit))
 }
 
+/// The ViT or KAT of tensors with timm's names.
+///
+/// # Errors
+/// There are no blocks with MLPs or KANs, or the tensors do not fit together.
+pub fn from_timm(tensors: Tensors, unsaid: &Unsaid, device: &Device) -> Result<(VitConfig, Vit)> {
+    let config = infer(&tensors, unsaid, Path::new("the model"))?;
+    let vit = load_vit(&config, tensors, device, exchange)?;
+    Ok((config, vit))
+}
+
 /// A safetensors file of a ViT or KAT.
 ///
 /// # Errors

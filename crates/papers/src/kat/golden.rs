@@ -4,12 +4,16 @@ use burn::{
     module::Param,
     tensor::{Device, Gradients, Tensor},
 };
+use offprint_backbones::{
+    AnyChannelMixer,
+    checkpoint::{Stored, Unsaid, from_timm},
+};
 use offprint_lab::{
     Error, Result,
     golden::{Array, Case, Method, Outputs},
 };
 use offprint_layers::{
-    Activation, LayersError, Linear, Quantizer,
+    Activation, Context, LayersError, Linear, Quantizer,
     kan::{BSplineKan, GroupRationalKan},
     rational::{Coefficients, Rational, activation_gain, fit_rational, second_moment, value_of},
 };
@@ -23,6 +27,10 @@ pub const METHODS: &[Method] = &[
     Method {
         kind: "gr-kan",
         evaluate: group_rational_kan,
+    },
+    Method {
+        kind: "vit",
+        evaluate: vit,
     },
     Method {
         kind: "gain",
@@ -59,8 +67,12 @@ fn gradient<const D: usize>(tensor: &Tensor<D>, gradients: &Gradients) -> Tensor
 }
 
 /// Result, loss, gradient of the input, and the gradients for the rest.
-fn begin<const D: usize>(case: &Case, x: &Tensor<D>, y: Tensor<D>) -> Result<(Outputs, Gradients)> {
-    let cotangent = case.tensor::<D>("in.cotangent", &device())?;
+fn begin<const D: usize, const E: usize>(
+    case: &Case,
+    x: &Tensor<D>,
+    y: Tensor<E>,
+) -> Result<(Outputs, Gradients)> {
+    let cotangent = case.tensor::<E>("in.cotangent", &device())?;
     if y.dims() != cotangent.dims() {
         let (given, expected) = (cotangent.dims(), y.dims());
         let message = format!("in.cotangent has shape {given:?}, expected {expected:?}");
@@ -158,6 +170,49 @@ fn group_rational_kan(case: &Case) -> Result<Outputs> {
         if let Some(bias) = &linear.bias {
             let bias = gradient(&bias.val(), &gradients);
             outputs.put(&format!("grad.b{number}"), bias);
+        }
+    }
+    Ok(outputs)
+}
+
+/// A whole model by the names of its tensors in timm.
+fn vit(case: &Case) -> Result<Outputs> {
+    let parameters = case.tensors.iter().filter_map(|(name, array)| {
+        let stored = Stored {
+            shape: array.shape.clone(),
+            values: array.values.iter().map(|value| *value as f32).collect(),
+        };
+        Some((name.strip_prefix("param.")?.to_string(), stored))
+    });
+    let unsaid = Unsaid {
+        heads: Some(case.config("heads")?),
+        size: Some(case.config("size")?),
+        activation: case.config("activation")?,
+    };
+    let loaded = from_timm(parameters.collect(), &unsaid, &device());
+    let (_, vit) = loaded.map_err(|error| Error::input(error.to_string()))?;
+    let x = case.tensor::<4>("in.x", &device())?.require_grad();
+    let y = vit.forward(x.clone(), Context::EVALUATION);
+    let y = y.map_err(|error| Error::input(error.to_string()))?.output;
+    let (mut outputs, gradients) = begin(case, &x, y)?;
+    for (name, token) in [
+        ("cls_token", &vit.class_token),
+        ("pos_embed", &vit.positions),
+    ] {
+        outputs.put(&format!("grad.{name}"), gradient(&token.val(), &gradients));
+    }
+    if let Some(bias) = &vit.head.bias {
+        outputs.put("grad.head.bias", gradient(&bias.val(), &gradients));
+    }
+    for (index, block) in vit.blocks.blocks.iter().enumerate() {
+        let AnyChannelMixer::GrKan(kan) = &block.channel_mixer else {
+            continue;
+        };
+        for (number, f) in [(1, &kan.first), (2, &kan.second)] {
+            for (name, table) in [("numerator", &f.numerator), ("denominator", &f.denominator)] {
+                let place = format!("grad.blocks.{index}.mlp.act{number}.weight_{name}");
+                outputs.put(&place, gradient(&table.val(), &gradients));
+            }
         }
     }
     Ok(outputs)
