@@ -34,7 +34,7 @@ const ARMS: [&str; 11] = [
     "kat-swish",
     "finetune-mlp",
     "finetune-kat",
-    "finetune-kat-7-6",
+    "finetune-kat-wide",
 ];
 
 #[test]

@@ -8,7 +8,7 @@ use super::{
     print, range, refuse, required, write_atomic,
 };
 use crate::arguments::number_of;
-use crate::kat::study::{explain, hidden_range};
+use crate::kat::study::{around, explain, hidden_range};
 use burn::tensor::{Device, Tensor};
 use clap::ArgMatches;
 use offprint_backbones::{ChannelMixer, Vit, VitConfig, checkpoint::timm_bytes, parameters};
@@ -22,9 +22,6 @@ const COMPARED: usize = 256;
 
 /// Pictures at a time.
 const BATCH: usize = 32;
-
-/// How far beyond the numbers that the activation is given it is fitted.
-const BEYOND: f64 = 1.25;
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
     let out = out(matches)?;
@@ -53,8 +50,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let [low, high] = reach(&model.vit, &batches)?;
     options.range = match (range, &given) {
         (Some(range), _) => range,
-        // At least a little on either side: learning moves the numbers.
-        (None, Some(_)) => [BEYOND * low.min(-1.0), BEYOND * high.max(1.0)],
+        (None, Some(_)) => around([low, high]),
         (None, None) => options.range,
     };
     let kat = model.vit.clone().with_kans(options, &device);

@@ -70,6 +70,14 @@ fn variance(x: &Tensor<3>) -> f64 {
     values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / count
 }
 
+/// How far beyond the numbers that an activation is given it is fitted.
+const BEYOND: f64 = 1.25;
+
+/// Where an activation is fitted that is given such numbers: a little beyond, for learning moves them.
+pub fn around([low, high]: [f64; 2]) -> [f64; 2] {
+    [BEYOND * low.min(-1.0), BEYOND * high.max(1.0)]
+}
+
 /// Milliseconds of one channel mixer forward and backward on a batch, and the largest memory in MB that its kernels
 /// held meanwhile. To be called before anything else computes.
 ///

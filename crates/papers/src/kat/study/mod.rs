@@ -7,12 +7,13 @@ mod sets;
 mod settings;
 mod training;
 
-pub(super) use measure::hidden_range;
+pub(super) use measure::{around, hidden_range};
 pub(super) use model::explain;
 pub use settings::{DataSet, KatSettings};
 pub(super) use training::share;
 
-use offprint_backbones::parameters;
+use burn::module::Module;
+use offprint_backbones::{ChannelMixer, parameters};
 use offprint_lab::{
     Result,
     claim::Claim,
@@ -75,9 +76,9 @@ const ARMS: &[Arm] = &[
         true,
     ),
     arm(
-        "finetune-kat-7-6",
+        "finetune-kat-wide",
         Role::Ablation,
-        "the same with degrees 7 and 6",
+        "the same, fitted from -5 to 5 whatever the model's numbers are",
         false,
     ),
 ];
@@ -178,11 +179,11 @@ impl Study for KatStudy {
             heads: 4,
             groups: 8,
             batch: 64,
-            steps: 80,
-            finetune_steps: 40,
+            steps: 300,
+            finetune_steps: 150,
             learning_rate: 2e-3,
             weight_decay: 0.05,
-            seconds: 0.5,
+            seconds: 1.0,
         };
         match budget {
             Budget::Quick | Budget::Train => quick,
@@ -190,9 +191,9 @@ impl Study for KatStudy {
                 pictures: 0,
                 layers: 4,
                 width: 64,
-                steps: 200,
-                finetune_steps: 100,
-                seconds: 3.0,
+                steps: 350,
+                finetune_steps: 150,
+                seconds: 4.0,
                 ..quick
             },
         }
@@ -248,7 +249,7 @@ fn run(trial: &mut Trial<KatSettings>) -> Result<()> {
         // What is timed is the mixer that the arm is about.
         let mixer = form
             .swap
-            .map_or(form.mixer, offprint_backbones::ChannelMixer::GrKan);
+            .map_or(form.mixer, |swap| ChannelMixer::GrKan(swap.options));
         let (ms, mb) = measure::time(&config, mixer, &settings, &device)?;
         scores.0.insert("mixer_log_ms".into(), ms.ln());
         scores.0.insert("mixer_mb".into(), mb);
@@ -296,7 +297,16 @@ fn run(trial: &mut Trial<KatSettings>) -> Result<()> {
         && let Some(before) = trained.take()
     {
         let mut vit = before.clone();
-        if let Some(options) = form.swap {
+        if let Some(model::Swap {
+            mut options,
+            measured,
+        }) = form.swap
+        {
+            if measured {
+                let some = pictures.batch(trial.seed(), 0, settings.batch, &plain)?;
+                let range = measure::hidden_range(&vit.clone().valid(), some.pictures)?;
+                options.range = measure::around(range);
+            }
             (vit, _) = vit.with_kans(options, &device).map_err(model::explain)?;
         }
         if stage == 0 {

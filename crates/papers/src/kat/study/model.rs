@@ -21,7 +21,15 @@ pub struct Form {
     /// Whether the model is trained on after the first training.
     pub finetuned: bool,
     /// The functions that take the place of its MLPs before that.
-    pub swap: Option<GroupRationalOptions>,
+    pub swap: Option<Swap>,
+}
+
+/// Functions in place of an MLP's activation.
+#[derive(Clone, Copy, Debug)]
+pub struct Swap {
+    pub options: GroupRationalOptions,
+    /// Whether they are fitted where the model's own numbers are, as `offprint use kat convert` does.
+    pub measured: bool,
 }
 
 /// The form of an arm.
@@ -74,17 +82,11 @@ pub fn form(arm: &str, settings: &KatSettings) -> Result<Form> {
             finetuned: true,
             ..mlp
         },
-        "finetune-kat" => Form {
+        "finetune-kat" | "finetune-kat-wide" => Form {
             finetuned: true,
-            swap: Some(options),
-            ..mlp
-        },
-        "finetune-kat-7-6" => Form {
-            finetuned: true,
-            swap: Some(GroupRationalOptions {
-                numerator_degree: 7,
-                denominator_degree: 6,
-                ..options
+            swap: Some(Swap {
+                options,
+                measured: arm == "finetune-kat",
             }),
             ..mlp
         },
