@@ -8,14 +8,21 @@ use offprint_experts::{
     SoftmaxGateConfig, TopKConfig,
 };
 use offprint_kernels::{Pairs, grouped_linear};
+use offprint_layers::kan::{
+    BSplineNetwork, BSplineNetworkConfig, GroupRationalKan, GroupRationalKanConfig,
+    GroupRationalOptions,
+};
 use offprint_layers::{Activation, FeedForward, FeedForwardConfig, GatedFeedForward, Quantizer};
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{IntoDeserializer, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::sync::Arc;
 
 /// The channel-mixer slot.
 ///
-/// In TOML: `channel_mixer = "gated"`, or `channel_mixer = { experts = { experts = 8, gate = "top_k", k = 2 } }`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// In TOML: `channel_mixer = "gated"`, or with settings `channel_mixer = { experts = { experts = 8, gate = "top_k", k = 2 } }`
+/// and `channel_mixer = { gr-kan = { groups = 4 } }`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChannelMixer {
     /// See [`FeedForward`].
@@ -25,6 +32,94 @@ pub enum ChannelMixer {
     Gated,
     /// A mixture of feed-forward experts.
     Experts(ExpertsConfig),
+    /// See [`GroupRationalKan`].
+    #[serde(rename = "gr-kan")]
+    GrKan(GroupRationalOptions),
+    /// See [`BSplineNetwork`].
+    #[serde(rename = "b-spline-kan")]
+    BSplineKan(SplineConfig),
+}
+
+/// The splines of a B-spline KAN.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SplineConfig {
+    /// Intervals between the ends of the range.
+    pub grid_size: usize,
+    /// Degree of the pieces of a spline.
+    pub spline_order: usize,
+    /// Where the splines have their grid.
+    pub range: [f32; 2],
+}
+
+impl Default for SplineConfig {
+    fn default() -> Self {
+        let BSplineNetworkConfig {
+            grid_size,
+            spline_order,
+            range,
+            ..
+        } = BSplineNetworkConfig::new(1, 1);
+        Self {
+            grid_size,
+            spline_order,
+            range,
+        }
+    }
+}
+
+/// A name alone, or a name with settings.
+impl<'de> Deserialize<'de> for ChannelMixer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Name {
+            Mlp,
+            Gated,
+            #[serde(rename = "gr-kan")]
+            GrKan,
+            #[serde(rename = "b-spline-kan")]
+            BSplineKan,
+        }
+
+        #[derive(Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum WithSettings {
+            Experts(ExpertsConfig),
+            #[serde(rename = "gr-kan")]
+            GrKan(GroupRationalOptions),
+            #[serde(rename = "b-spline-kan")]
+            BSplineKan(SplineConfig),
+        }
+
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = ChannelMixer;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("the name of a channel mixer, or a table with its settings")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<ChannelMixer, E> {
+                Ok(match Name::deserialize(name.into_deserializer())? {
+                    Name::Mlp => ChannelMixer::Mlp,
+                    Name::Gated => ChannelMixer::Gated,
+                    Name::GrKan => ChannelMixer::GrKan(GroupRationalOptions::default()),
+                    Name::BSplineKan => ChannelMixer::BSplineKan(SplineConfig::default()),
+                })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ChannelMixer, A::Error> {
+                let chosen = WithSettings::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(match chosen {
+                    WithSettings::Experts(config) => ChannelMixer::Experts(config),
+                    WithSettings::GrKan(options) => ChannelMixer::GrKan(options),
+                    WithSettings::BSplineKan(config) => ChannelMixer::BSplineKan(config),
+                })
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
 }
 
 /// A mixture of feed-forward experts in place of one network.
@@ -62,10 +157,6 @@ pub enum GateKind {
 
 /// Any of the channel mixers.
 #[derive(Module, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one a block, all of its size in tensors"
-)]
 pub enum AnyChannelMixer {
     /// See [`FeedForward`].
     Mlp(FeedForward),
@@ -73,6 +164,10 @@ pub enum AnyChannelMixer {
     Gated(GatedFeedForward),
     /// A mixture of feed-forward experts.
     Experts(MixtureOfExperts<AnyGate, FeedForwardExperts>),
+    /// See [`GroupRationalKan`].
+    GrKan(GroupRationalKan),
+    /// See [`BSplineNetwork`].
+    BSplineKan(BSplineNetwork),
 }
 
 /// Feed-forward experts `f(x W_e + b_e) V_e + c_e`, each on its own rows by one grouped product a layer.
@@ -109,6 +204,16 @@ impl ChannelMixer {
                 )?;
                 Ok(config.gate(place.width).validate()?)
             }
+            Self::GrKan(options) => Ok(options_at(place, options).validate()?),
+            Self::BSplineKan(config) => {
+                check(
+                    place.quantizer == Quantizer::None,
+                    "quantizer",
+                    format!("{:?}", place.quantizer),
+                    "none beside a B-spline KAN, whose weights are not quantized",
+                )?;
+                Ok(config.network(place).validate()?)
+            }
         }
     }
 
@@ -126,7 +231,35 @@ impl ChannelMixer {
                 let experts = FeedForwardExperts::new(config.experts, place, device);
                 AnyChannelMixer::Experts(MixtureOfExperts::new(gate, experts)?)
             }
+            Self::GrKan(options) => {
+                AnyChannelMixer::GrKan(options_at(place, options).init(device)?)
+            }
+            Self::BSplineKan(config) => {
+                AnyChannelMixer::BSplineKan(config.network(place).init(device)?)
+            }
         })
+    }
+}
+
+/// A group-rational KAN in the place of a network. Its initial weights are its own.
+fn options_at(place: &FeedForwardConfig, options: &GroupRationalOptions) -> GroupRationalKanConfig {
+    GroupRationalKanConfig {
+        bias: place.bias,
+        quantizer: place.quantizer,
+        options: *options,
+        ..GroupRationalKanConfig::new(place.width, place.hidden, place.activation)
+    }
+}
+
+impl SplineConfig {
+    /// A network in the place of another. Activation, biases and initial weights are its own.
+    fn network(&self, place: &FeedForwardConfig) -> BSplineNetworkConfig {
+        BSplineNetworkConfig {
+            grid_size: self.grid_size,
+            spline_order: self.spline_order,
+            range: self.range,
+            ..BSplineNetworkConfig::new(place.width, place.hidden)
+        }
     }
 }
 
@@ -166,6 +299,8 @@ impl AnyChannelMixer {
                 let penalty = mixed.gate.regularization;
                 Ok((mixed.output.reshape(shape), Some(penalty)))
             }
+            Self::GrKan(mixer) => Ok((mixer.forward(x), None)),
+            Self::BSplineKan(mixer) => Ok((mixer.forward(x), None)),
         }
     }
 }
@@ -204,5 +339,80 @@ impl ExpertLayer for FeedForwardExperts {
         let h = grouped_linear(x, weight, bias, pairs, self.activation);
         let (weight, bias) = (self.down.val(), self.down_bias.val());
         Ok(grouped_linear(h, weight, bias, pairs, Activation::Identity))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Slot {
+        mixer: ChannelMixer,
+    }
+
+    fn read(text: &str) -> Result<ChannelMixer, String> {
+        let slot: Result<Slot, _> = toml::from_str(text);
+        slot.map(|slot| slot.mixer)
+            .map_err(|error| error.message().to_string())
+    }
+
+    #[test]
+    fn by_name_or_with_settings() {
+        let plain = ChannelMixer::GrKan(GroupRationalOptions::default());
+        assert_eq!(read("mixer = \"gr-kan\""), Ok(plain));
+        let four = ChannelMixer::GrKan(GroupRationalOptions {
+            groups: 4,
+            ..GroupRationalOptions::default()
+        });
+        assert_eq!(read("mixer = { gr-kan = { groups = 4 } }"), Ok(four));
+        let grid_size = 3;
+        let coarse = ChannelMixer::BSplineKan(SplineConfig {
+            grid_size,
+            ..SplineConfig::default()
+        });
+        let text = "mixer = { b-spline-kan = { grid_size = 3 } }";
+        assert_eq!(read(text), Ok(coarse));
+        assert_eq!(
+            read("mixer = \"gr_kan\"").unwrap_err(),
+            "unknown variant `gr_kan`, expected one of `mlp`, `gated`, `gr-kan`, `b-spline-kan`"
+        );
+        assert_eq!(
+            read("mixer = { gr-kan = { group = 4 } }")
+                .unwrap_err()
+                .split(',')
+                .next(),
+            Some("unknown field `group`")
+        );
+    }
+
+    #[test]
+    fn written_and_read_again() {
+        for mixer in [
+            ChannelMixer::Gated,
+            ChannelMixer::GrKan(GroupRationalOptions::default()),
+            ChannelMixer::BSplineKan(SplineConfig::default()),
+        ] {
+            let text = toml::to_string(&Slot { mixer }).unwrap();
+            assert_eq!(read(&text), Ok(mixer), "{text}");
+        }
+    }
+
+    #[test]
+    fn settings_that_do_not_suit_the_place() {
+        let place = FeedForwardConfig::new(20, 80, Activation::Gelu);
+        let error = |mixer: ChannelMixer| mixer.validate(&place).unwrap_err().to_string();
+        assert_eq!(
+            error(ChannelMixer::GrKan(GroupRationalOptions::default())),
+            "width = 20, but it must be a multiple of groups = 8"
+        );
+        let range = [1.0, -1.0];
+        assert_eq!(
+            error(ChannelMixer::BSplineKan(SplineConfig {
+                range,
+                ..SplineConfig::default()
+            })),
+            "range = [1, -1], but it must be two finite numbers, the first below the second"
+        );
     }
 }

@@ -30,7 +30,7 @@ mod vit;
 pub use backbone::{Backbone, Input, parameters};
 pub use blocks::{Biases, Blocks, BlocksConfig, Cross, NormPlace, TransformerBlock};
 pub use channel_mixer::{
-    AnyChannelMixer, ChannelMixer, ExpertsConfig, FeedForwardExperts, GateKind,
+    AnyChannelMixer, ChannelMixer, ExpertsConfig, FeedForwardExperts, GateKind, SplineConfig,
 };
 pub use config::{BackboneConfig, Kind, Problem, Rows};
 pub use convnet::{Convnet, ConvnetConfig};

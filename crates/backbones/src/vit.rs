@@ -1,11 +1,13 @@
 //! ViT: a transformer on patches of a picture.
 
 use crate::blocks::{Blocks, BlocksConfig, Given, Surroundings};
+use crate::channel_mixer::AnyChannelMixer;
 use crate::error::{BackbonesError, Result, check, check_sizes};
 use crate::output::Output;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use offprint_kernels::add;
+use offprint_layers::kan::{GroupRationalKanConfig, GroupRationalOptions};
 use offprint_layers::{Activation, Context, Conv2d, Conv2dConfig, Dropout, Linear, LinearConfig};
 use serde::{Deserialize, Serialize};
 
@@ -163,6 +165,37 @@ impl Vit {
         x: Tensor<4>,
         context: Context,
     ) -> Result<(Tensor<3>, Option<Tensor<1>>)> {
+        let x = self.tokens(x, context)?;
+        self.blocks.forward(x, Given::default(), context.branch(1))
+    }
+
+    /// The model with group-rational KANs in place of its MLPs: the same function, but for the error of the fit to their
+    /// activation, which is the second result. Other channel mixers stay.
+    ///
+    /// # Errors
+    /// If a width is no multiple of the groups, or another option is out of range.
+    pub fn with_kans(
+        mut self,
+        options: GroupRationalOptions,
+        device: &Device,
+    ) -> Result<(Self, f64)> {
+        let mut most: f64 = 0.0;
+        for block in &mut self.blocks.blocks {
+            if let AnyChannelMixer::Mlp(network) = &block.channel_mixer {
+                let (kan, error) =
+                    GroupRationalKanConfig::of_feed_forward(network, options, device)?;
+                block.channel_mixer = AnyChannelMixer::GrKan(kan);
+                most = most.max(error);
+            }
+        }
+        Ok((self, most))
+    }
+
+    /// The class token and the patches before the first block, `[batch, 1 + patches, width]`.
+    ///
+    /// # Errors
+    /// If the pictures have another size.
+    pub fn tokens(&self, x: Tensor<4>, context: Context) -> Result<Tensor<3>> {
         let shape = x.dims();
         let [_, channels, _, _] = self.patches.weight.dims();
         let [height, width] = self.size;
@@ -178,8 +211,7 @@ impl Vit {
         let class = self.class_token.val().expand([batch, 1, width]);
         let x = Tensor::cat(vec![class, patches], 1);
         let x = add(x, self.positions.val().expand([batch, count + 1, width]));
-        let x = self.dropout.forward(x, context.branch(0));
-        self.blocks.forward(x, Given::default(), context.branch(1))
+        Ok(self.dropout.forward(x, context.branch(0)))
     }
 }
 
@@ -214,6 +246,26 @@ mod tests {
         let alone = logits(x.clone().narrow(0, 1, 1));
         let error = (logits(x).narrow(0, 1, 1) - alone).abs().max();
         assert!(error.into_scalar::<f32>() < 1e-6);
+    }
+
+    #[test]
+    fn kans_compute_what_the_mlps_did() {
+        let vit = config().init(&device()).unwrap();
+        let x = tensor([3, 2, 6, 9], 1);
+        let logits = |vit: &Vit| vit.forward(x.clone(), Context::EVALUATION).unwrap().output;
+        let options = GroupRationalOptions {
+            groups: 4,
+            ..GroupRationalOptions::default()
+        };
+        let before = logits(&vit);
+        let (kat, error) = vit.clone().with_kans(options, &device()).unwrap();
+        let off = (logits(&kat) - before).abs().max().into_scalar::<f32>();
+        assert!(error < 1e-2 && f64::from(off) < 1e-2, "{error} {off}");
+        let error = vit.with_kans(GroupRationalOptions::default(), &device());
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "width = 12, but it must be a multiple of groups = 8"
+        );
     }
 
     #[test]

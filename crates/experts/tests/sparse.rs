@@ -19,7 +19,6 @@ fn device() -> Device {
 }
 
 /// Seeds the backend's generator, which the tests of this process share, for as long as the guard lives.
-#[must_use]
 fn seeded() -> MutexGuard<'static, ()> {
     static GENERATOR: Mutex<()> = Mutex::new(());
     let guard = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);

@@ -35,6 +35,15 @@ pub(crate) trait Lanes: Copy + Debug + Send + Sync {
     /// `a - b`.
     fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
 
+    /// `a · b`.
+    fn mul(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+
+    /// `a / b`.
+    fn div(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+
+    /// The vector without signs.
+    fn abs(self, vector: Self::Vector) -> Self::Vector;
+
     /// The lanes by turns, `a[0], b[0], a[1], b[1], …`, in two vectors.
     fn zip(self, a: Self::Vector, b: Self::Vector) -> [Self::Vector; 2];
 
@@ -113,6 +122,18 @@ impl Lanes for Portable {
     #[inline(always)]
     fn sub(self, a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
         from_fn(|lane| a[lane] - b[lane])
+    }
+    #[inline(always)]
+    fn mul(self, a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+        from_fn(|lane| a[lane] * b[lane])
+    }
+    #[inline(always)]
+    fn div(self, a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+        from_fn(|lane| a[lane] / b[lane])
+    }
+    #[inline(always)]
+    fn abs(self, vector: [f32; 8]) -> [f32; 8] {
+        vector.map(f32::abs)
     }
     #[inline(always)]
     fn zip(self, a: [f32; 8], b: [f32; 8]) -> [[f32; 8]; 2] {
@@ -219,7 +240,7 @@ mod x86 {
 
     macro_rules! lanes {
         ($(#[$doc:meta])* $name:ident, $vector:ty, $count:literal, [$($feature:tt),+],
-         $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $max:ident, $zip:ident, $unzip:ident, $keep:ident,
+         $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $abs:ident, $max:ident, $zip:ident, $unzip:ident, $keep:ident,
          $only:ident, $first:ident, $load_some:ident, $store_some:ident) => {
             $(#[$doc])*
             #[derive(Clone, Copy, Debug)]
@@ -265,6 +286,18 @@ mod x86 {
                 #[inline(always)]
                 fn sub(self, a: $vector, b: $vector) -> $vector {
                     unsafe { $sub(a, b) }
+                }
+                #[inline(always)]
+                fn mul(self, a: $vector, b: $vector) -> $vector {
+                    unsafe { $mul(a, b) }
+                }
+                #[inline(always)]
+                fn div(self, a: $vector, b: $vector) -> $vector {
+                    unsafe { $div(a, b) }
+                }
+                #[inline(always)]
+                fn abs(self, vector: $vector) -> $vector {
+                    unsafe { $abs(vector) }
                 }
                 #[inline(always)]
                 fn zip(self, a: $vector, b: $vector) -> [$vector; 2] {
@@ -368,6 +401,12 @@ mod x86 {
         )
     }
 
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn abs_eight(vector: __m256) -> __m256 {
+        _mm256_andnot_ps(_mm256_set1_ps(-0.0), vector)
+    }
+
     /// The mask of the first `count` lanes, all of them if there are fewer.
     #[inline(always)]
     fn first_of_sixteen(count: usize) -> __mmask16 {
@@ -399,14 +438,16 @@ mod x86 {
     lanes!(
         /// AVX-512.
         Sixteen, __m512, 16, ["avx512f", "avx512vl", "avx512dq", "avx512bw", "fma"],
-        _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_max_ps,
+        _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps,
+        _mm512_abs_ps, _mm512_max_ps,
         zip_sixteen, unzip_sixteen, keep_sixteen,
         _mm512_maskz_mov_ps, first_of_sixteen, _mm512_maskz_loadu_ps, _mm512_mask_storeu_ps
     );
     lanes!(
         /// AVX2.
         Eight, __m256, 8, ["avx2", "fma"],
-        _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_add_ps, _mm256_sub_ps, _mm256_max_ps,
+        _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps,
+        abs_eight, _mm256_max_ps,
         zip_eight, unzip_eight, keep_eight,
         only_eight, first_of_eight, load_some_eight, _mm256_maskstore_ps
     );

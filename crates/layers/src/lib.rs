@@ -16,11 +16,13 @@ mod error;
 mod feed_forward;
 mod gru;
 mod init;
+pub mod kan;
 mod linear;
 mod linear_attention;
 mod mamba;
 mod norm;
 mod quantizer;
+pub mod rational;
 #[cfg(test)]
 mod testing;
 mod token_mixer;

@@ -6,6 +6,7 @@ pub mod comet;
 pub mod deeponet;
 pub mod fast_ibp;
 pub mod gla;
+pub mod kat;
 mod model_folder;
 pub mod puzzleclone;
 

@@ -6,6 +6,8 @@
 //! | `llama` | [`GptConfig::llama`] | `model.embed_tokens.weight`, `model.layers.0.self_attn.q_proj.weight` … |
 //! | `vit` | [`VitConfig`] | `vit.embeddings.cls_token`, `vit.encoder.layer.0.attention.attention.query.weight` … |
 //!
+//! A single file with timm's names, `blocks.0.attn.qkv.weight` …, is a ViT too: [`load_timm`].
+//!
 //! Whatever differs between the tensors of a checkpoint and those of its model is one error that lists all of it.
 
 mod config;
@@ -17,11 +19,13 @@ mod llama;
 mod tensors;
 #[cfg(test)]
 mod tests;
+mod timm;
 mod vit;
 
 pub use error::{CheckpointError, Differences};
 pub use gguf::{Encoding, Gguf, GgufError, GgufTensor, GgufValue, load_gguf};
 pub use tensors::{Stored, Tensors};
+pub use timm::{Unsaid, from_timm, load_timm, timm_bytes};
 
 use crate::blocks::BlocksConfig;
 use crate::channel_mixer::ChannelMixer;
@@ -92,7 +96,7 @@ pub fn from_tensors(settings: &Value, tensors: Tensors, device: &Device) -> Resu
         }
         vit::TYPE => {
             let config = vit::config(&settings)?;
-            let vit = load_vit(&config, tensors, device)?;
+            let vit = load_vit(&config, tensors, device, vit::exchange)?;
             Ok(Pretrained::Vit(config, vit))
         }
         _ => {
@@ -132,7 +136,12 @@ fn load_gpt(
     Ok(gpt)
 }
 
-fn load_vit(config: &VitConfig, mut tensors: Tensors, device: &Device) -> Result<Vit> {
+fn load_vit(
+    config: &VitConfig,
+    mut tensors: Tensors,
+    device: &Device,
+    exchange: fn(&mut Exchange<'_>, &mut Vit),
+) -> Result<Vit> {
     config.validate()?;
     let width = config.blocks.width;
     let patch = product([config.channels, config.patch, config.patch, width]);
@@ -148,7 +157,7 @@ fn load_vit(config: &VitConfig, mut tensors: Tensors, device: &Device) -> Result
     }
     .init(device)?;
     let mut x = Exchange::load(&mut tensors);
-    vit::exchange(&mut x, &mut vit);
+    exchange(&mut x, &mut vit);
     x.finish(|_| false)?;
     Ok(vit)
 }

@@ -2,7 +2,7 @@
 
 use super::error::{CheckpointError, Result};
 use half::{bf16, f16};
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -86,8 +86,17 @@ pub(super) fn floats<const N: usize>(bytes: &[u8], convert: impl Fn([u8; N]) -> 
     chunks.iter().map(|chunk| convert(*chunk)).collect()
 }
 
-/// A safetensors file of these tensors in 32 bits, as PyTorch's (`format: pt`).
+/// Writes a safetensors file of these tensors, see [`to_bytes`].
 pub(super) fn write(tensors: &Tensors, path: &Path) -> Result<()> {
+    let file = to_bytes(tensors, []).map_err(|e| CheckpointError::format(path, e))?;
+    write_bytes(path, &file)
+}
+
+/// A safetensors file of these tensors in 32 bits, as PyTorch's (`format: pt`), with more metadata.
+pub(super) fn to_bytes<const N: usize>(
+    tensors: &Tensors,
+    metadata: [(String, String); N],
+) -> Result<Vec<u8>, SafeTensorError> {
     let bytes: Vec<(&str, &[usize], Vec<u8>)> = tensors
         .iter()
         .map(|(name, stored)| {
@@ -101,12 +110,10 @@ pub(super) fn write(tensors: &Tensors, path: &Path) -> Result<()> {
             let view = TensorView::new(Dtype::F32, shape.to_vec(), bytes);
             view.map(|view| (*name, view))
         })
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| CheckpointError::format(path, e))?;
-    let metadata = [("format".to_string(), "pt".to_string())].into();
-    let file = safetensors::serialize(views, Some(metadata))
-        .map_err(|e| CheckpointError::format(path, e))?;
-    write_bytes(path, &file)
+        .collect::<Result<Vec<_>, _>>()?;
+    let format = ("format".to_string(), "pt".to_string());
+    let metadata = metadata.into_iter().chain([format]).collect();
+    safetensors::serialize(views, Some(metadata))
 }
 
 /// Writes a file under a temporary name and renames it, so that an interruption leaves none that is half written.

@@ -18,8 +18,9 @@ mod texts;
 mod training;
 mod typed;
 
+pub use pictures::Pictures;
 pub use settings::{FlatSettings, TrialConfig};
-pub use source::{Augment, DataConfig, Set, Task};
+pub use source::{Augment, DataConfig, Set, Source, Task};
 pub use training::{OptimizerKind, Schedule, TrainingConfig};
 
 use crate::config::{Kind, Problem, Rows};

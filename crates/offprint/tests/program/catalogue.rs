@@ -74,7 +74,7 @@ fn shows_a_method_in_one_screen_of_80_columns() {
     ] {
         assert!(show.out.contains(word), "no {word} in {}", show.out);
     }
-    assert!(here(&["show", "kat"]).good().out.contains("planned"));
+    assert!(here(&["show", "qnlp"]).good().out.contains("planned"));
     assert!(
         here(&["show", "comet", "--json"]).good().json()["parts"]
             .as_array()
@@ -91,7 +91,7 @@ fn names_the_nearest_paper_and_refuses_planned_ones() {
         out.bad(&["unknown paper", "\"comett\"", "did you mean comet?"]);
     }
     for verb in ["run", "report", "bench"] {
-        here(&[verb, "kat"]).bad(&["kat is planned and does not run yet"]);
+        here(&[verb, "qnlp"]).bad(&["qnlp is planned and does not run yet"]);
     }
 }
 

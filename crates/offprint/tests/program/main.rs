@@ -4,6 +4,7 @@ mod bench;
 mod catalogue;
 mod deeponet;
 mod gla;
+mod kat;
 mod kills;
 mod puzzles;
 mod run;

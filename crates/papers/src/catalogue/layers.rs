@@ -119,7 +119,7 @@ pub(super) const PAPERS: &[Paper] = &[
                   are initialized so that activation variance is kept. Compared with the MLP \
                   transformer and with B-spline KAN layers, also when fine-tuned from a \
                   pre-trained ViT.",
-        work: None,
+        work: Some(&crate::kat::WORK),
     },
     Paper {
         slug: "liger",
