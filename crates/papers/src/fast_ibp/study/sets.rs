@@ -49,7 +49,7 @@ impl Sets {
             validation: 0.1,
             test: if official.is_some() { 0.0 } else { 0.1 },
         };
-        let split = Split::stratified(&images.labels, shares).map_err(explain)?;
+        let split = Split::fixed(images.count, shares).map_err(explain)?;
         let part = |key, images: &Images, rows: &[usize], count: usize| match rows.get(..count) {
             Some(rows) => Ok(Part::new(images, rows)),
             None => Err(Error::input(format!(
