@@ -136,8 +136,7 @@ impl Study for FastIbpStudy {
         match budget {
             Budget::Quick | Budget::Train => quick,
             Budget::Full => FastIbpSettings {
-                eps: 0.3,
-                steps: 300,
+                steps: 400,
                 ..quick
             },
         }
