@@ -1,6 +1,7 @@
 //! Fast certified training: bounds that do not explode, ReLUs in balance, and so a short warm-up.
 
 mod errata;
+mod files;
 mod golden;
 pub mod study;
 
@@ -62,7 +63,7 @@ pub static WORK: Work = Work {
     golden: golden::METHODS,
     report: None,
     benches: Vec::new,
-    command: None,
+    command: Some(&files::OnFiles),
 };
 
 const fn part(promise: &'static str, item: &'static str) -> Part {
