@@ -25,7 +25,7 @@ impl UserCommand for OnFiles {
             )
             .subcommand(
                 Command::new("certify")
-                    .about("Prove which samples keep their label within a radius")
+                    .about("Certify samples within a radius")
                     .after_help(
                         "A network is a .safetensors file that train wrote, or an .onnx file of Gemm, Conv, Relu, \
                         BatchNormalization, Flatten, Add, MaxPool and AveragePool. Bounds are rounded outward: they hold \
@@ -51,7 +51,7 @@ impl UserCommand for OnFiles {
             )
             .subcommand(
                 Command::new("train")
-                    .about("Train a network whose samples can be certified")
+                    .about("Train a network to be certified")
                     .after_help(
                         "Samples of four axes are pictures, for a network of two convolutions; others are for dense \
                         layers. The radius grows over the share --warmup of the steps.\n\n\
