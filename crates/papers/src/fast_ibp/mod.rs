@@ -1,5 +1,6 @@
 //! Fast certified training: bounds that do not explode, ReLUs in balance, and so a short warm-up.
 
+mod bench;
 mod errata;
 mod files;
 mod golden;
@@ -62,7 +63,7 @@ pub static WORK: Work = Work {
     study: &study::FastIbpStudy,
     golden: golden::METHODS,
     report: None,
-    benches: Vec::new,
+    benches: bench::benches,
     command: Some(&files::OnFiles),
 };
 

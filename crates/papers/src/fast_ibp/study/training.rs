@@ -286,3 +286,33 @@ fn mix(a: u64, b: u64) -> u64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use offprint_certify::graph::NetworkConfig;
+
+    /// A trial that is resumed goes on with the same network, running statistics of batch norms included.
+    #[test]
+    fn a_checkpoint_holds_running_statistics() {
+        let device = Device::default().autodiff();
+        let config = NetworkConfig::cnn([1, 8, 8], 2, 8, 3, true);
+        device.seed(1);
+        let network = config.init(&device).unwrap();
+        let x = Tensor::<2>::random([16, 64], Distribution::Uniform(0.0, 1.0), &device);
+        for _ in 0..3 {
+            let (_, statistics) = network.forward_training(x.clone()).unwrap();
+            network.update(&statistics);
+        }
+        let checkpoint = Checkpoint::new(2)
+            .with_module("network", network.clone())
+            .unwrap();
+        let again = config.init(&device).unwrap();
+        let again = checkpoint.module("network", again).unwrap();
+        let logits = |network: &Network| -> Vec<f32> {
+            let y = network.valid().forward(x.clone().inner()).unwrap();
+            y.into_data().iter().collect()
+        };
+        assert_eq!(logits(&network), logits(&again));
+    }
+}
