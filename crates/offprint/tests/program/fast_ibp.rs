@@ -216,18 +216,18 @@ fn networks_that_are_not_read_are_named() {
     fs::write(folder.join("x.csv"), "0.1,0.2,0\n0.3,0.4,2\n").unwrap();
     for (name, words) in [
         (
-            "sigmoid",
+            "bad-sigmoid",
             &["Sigmoid \"squash\" is not read", "AveragePool"][..],
         ),
         (
-            "relu-end",
+            "good-relu-end",
             &["ends with ReLU \"last\"", "margins need a linear layer"],
         ),
-        ("variance", &["batch norm \"norm\" has variance -1"]),
-        ("nan", &["\"fc.weight\" holds NaN"]),
-        ("shape", &["linear layer \"fc\" reads [5]"]),
+        ("bad-variance", &["batch norm \"norm\" has variance -1"]),
+        ("bad-nan", &["\"fc.weight\" holds NaN"]),
+        ("bad-shape", &["linear layer \"fc\" reads [5]"]),
     ] {
-        let model = root().join(format!("crates/certify/tests/fixtures/bad-{name}.onnx"));
+        let model = root().join(format!("fuzz/corpus/onnx/{name}.onnx"));
         let call = ["certify", model.to_str().unwrap(), "x.csv", "--eps", "0.1"];
         fast(folder, &call).bad(words);
     }

@@ -248,8 +248,11 @@ fn largest(logits: &[f32]) -> usize {
     best
 }
 
+/// Writes rows as a file.
+type Writer = fn(&[Row]) -> Result<Vec<u8>>;
+
 /// The form that the name of a file asks for.
-fn writer(out: &Path) -> Result<fn(&[Row]) -> Result<Vec<u8>>> {
+fn writer(out: &Path) -> Result<Writer> {
     match out.extension().and_then(|extension| extension.to_str()) {
         Some("csv") => Ok(csv),
         Some("json") => Ok(json),
