@@ -21,7 +21,7 @@ pub(super) const ERRATA: &[Erratum] = &[
     },
     Erratum {
         what: "Bounds are rounded to nearest: a verified sample is verified for real numbers, not for the network as it is computed.",
-        place: "Verified-Intelligence/auto_LiRPA, as used by certified.py:34-45 (get_bound_loss)",
+        place: "shizhouxing/Fast-Certified-Robust-Training@557797b certified.py:25-62 (get_bound_loss), with auto_LiRPA@a050a3d",
         ours: "Certificates round outward (`Rounding::Outward`); training rounds to nearest.",
     },
     Erratum {
@@ -54,6 +54,11 @@ pub(super) const ERRATA: &[Erratum] = &[
         what: "The cross-entropy is that of clean samples while the radius is 0 and that of the bounds afterwards, never both; the paper's objective does not say so.",
         place: "shizhouxing/Fast-Certified-Robust-Training@557797b train.py:94-97 (Train)",
         ours: "The same; `Objective`'s docs say it.",
+    },
+    Erratum {
+        what: "`SmoothedScheduler.step_epoch(verbose=False)` also steps through all batches of the epoch; with True it does not. train.py skips epochs with False when it goes on from a checkpoint, so that works, but printing is what decides.",
+        place: "Verified-Intelligence/auto_LiRPA@a050a3d auto_LiRPA/eps_scheduler.py (SmoothedScheduler.step_epoch)",
+        ours: "`EpsilonSchedule::at` is a function of the step alone.",
     },
     // Options.
     Erratum {
