@@ -62,7 +62,7 @@ pub use attention::{Attention, attention, attention_packed, padding_bias};
 pub use batch_norm::{batch_norm, batch_norm_inference};
 pub use causal_conv::causal_conv;
 pub use conv::ConvShape;
-pub use conv2d::{Conv2d, conv2d};
+pub use conv2d::{Conv2d, conv_transpose2d, conv2d};
 pub use cross_entropy::{CrossEntropy, cross_entropy};
 pub use dropout::{Dropout, dropout};
 pub use embedding::embedding;
