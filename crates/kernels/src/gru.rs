@@ -4,6 +4,7 @@ use crate::math::{sigmoid, tanh};
 use crate::memory::Buffer;
 use crate::op::{Array, Kernel, Pass, runs_on, ternary};
 use crate::parallel::cuts;
+use crate::product::{Matrix, product_here};
 use crate::simd::vectorized;
 use burn::tensor::{DType, Tensor, activation};
 
@@ -74,7 +75,7 @@ struct Gru {
     hidden: usize,
 }
 
-/// Sequences that one task follows.
+/// Sequences that one task follows, side by side: their products with the weight are one.
 const RUN: usize = 16;
 
 impl Gru {
@@ -97,16 +98,8 @@ impl Kernel for Gru {
             self.batch.div_ceil(RUN),
             self.work(),
             |run, [states, kept]| {
-                let mut a = vec![0.0; 3 * n];
-                let mut kept = kept.chunks_exact_mut((row * 4).max(1));
-                for (index, states) in states.chunks_exact_mut(row.max(1)).enumerate() {
-                    let gates = &gates[(run * RUN + index) * row * 3..][..row * 3];
-                    let kept = kept.next();
-                    vectorized(
-                        #[inline(always)]
-                        || follow(gates, weight, bias, &mut a, states, kept),
-                    );
-                }
+                let gates = &gates[run * RUN * row * 3..][..states.len() * 3];
+                follow(gates, weight, bias, steps, states, kept);
             },
         );
         let saved = match training {
@@ -130,21 +123,16 @@ impl Kernel for Gru {
             runs,
             self.work(),
             |run, [dgates, sums]| {
+                let (first, length) = (run * RUN * row, dgates.len() / 3);
+                let run = Run {
+                    states: &states[first..][..length],
+                    kept: &kept[first * 4..][..length * 4],
+                    dy: &dy[first..][..length],
+                    weight,
+                    steps,
+                };
                 let (dweight, dbias) = sums.split_at_mut(size);
-                let mut scratch = vec![0.0; 4 * n];
-                for (index, dgates) in dgates.chunks_exact_mut((row * 3).max(1)).enumerate() {
-                    let first = (run * RUN + index) * row;
-                    let sequence = Sequence {
-                        states: &states[first..][..row],
-                        kept: &kept[first * 4..][..row * 4],
-                        dy: &dy[first..][..row],
-                        weight,
-                    };
-                    vectorized(
-                        #[inline(always)]
-                        || sequence.back(dgates, dweight, dbias, &mut scratch),
-                    );
-                }
+                run.back(dgates, dweight, dbias);
             },
         );
         let mut total = vec![0.0; size + 3 * n];
@@ -162,95 +150,175 @@ impl Kernel for Gru {
     }
 }
 
-/// One sequence forward; `a` is room for `3 n` numbers.
-#[inline(always)]
+/// A run of sequences forward.
 fn follow(
     gates: &[f32],
     weight: &[f32],
     bias: &[f32],
-    a: &mut [f32],
+    steps: usize,
     states: &mut [f32],
-    mut kept: Option<&mut [f32]>,
+    kept: &mut [f32],
 ) {
     let n = bias.len() / 3;
-    for step in 0..states.len() / n {
-        let (before, now) = states.split_at_mut(step * n);
-        let before = &before[before.len().saturating_sub(n)..];
-        let gates = &gates[step * 3 * n..][..3 * n];
-        a.copy_from_slice(bias);
-        for (h, weight) in before.iter().zip(weight.chunks_exact(3 * n)) {
-            for (a, weight) in a.iter_mut().zip(weight) {
-                *a += h * weight;
-            }
+    let row = (steps * n).max(1);
+    let sequences = states.len() / row;
+    let (mut h, mut a) = (vec![0.0; sequences * n], vec![0.0; sequences * 3 * n]);
+    for step in 0..steps {
+        for a in a.chunks_exact_mut((3 * n).max(1)) {
+            a.copy_from_slice(bias);
         }
-        for (i, now) in now[..n].iter_mut().enumerate() {
-            let reset = sigmoid(gates[i] + a[i]);
-            let update = sigmoid(gates[n + i] + a[n + i]);
-            let new = tanh(gates[2 * n + i] + reset * a[2 * n + i]);
-            let h = before.get(i).copied().unwrap_or(0.0);
-            *now = new + update * (h - new);
-            if let Some(kept) = &mut kept {
-                let kept = &mut kept[step * 4 * n..][..4 * n];
-                (kept[i], kept[n + i]) = (reset, update);
-                (kept[2 * n + i], kept[3 * n + i]) = (new, a[2 * n + i]);
-            }
+        product_here(
+            Matrix::new(&h, sequences, n),
+            Matrix::new(weight, n, 3 * n),
+            &mut a,
+            true,
+        );
+        for sequence in 0..sequences {
+            let at = sequence * row + step * n;
+            let h = &mut h[sequence * n..][..n];
+            let kept = match kept.is_empty() {
+                true => None,
+                false => Some(&mut kept[at * 4..][..4 * n]),
+            };
+            let (gates, a) = (&gates[at * 3..][..3 * n], &a[sequence * 3 * n..][..3 * n]);
+            vectorized(
+                #[inline(always)]
+                || advance(gates, a, h, kept),
+            );
+            states[at..][..n].copy_from_slice(h);
         }
     }
 }
 
-/// What the backward pass reads of one sequence.
-struct Sequence<'a> {
+/// One step of one sequence.
+#[inline(always)]
+fn advance(gates: &[f32], a: &[f32], h: &mut [f32], kept: Option<&mut [f32]>) {
+    let n = h.len();
+    let ([g_r, g_z, g_n], [a_r, a_z, a_n]) = (thirds(gates, n), thirds(a, n));
+    let Some(kept) = kept else {
+        for (i, h) in h.iter_mut().enumerate() {
+            *h = unit([g_r[i], g_z[i], g_n[i]], [a_r[i], a_z[i], a_n[i]], *h).3;
+        }
+        return;
+    };
+    let (resets, rest) = kept.split_at_mut(n);
+    let (updates, rest) = rest.split_at_mut(n);
+    let (news, insides) = rest.split_at_mut(n);
+    insides.copy_from_slice(a_n);
+    let all = h.iter_mut().zip(resets).zip(updates.iter_mut().zip(news));
+    for (i, ((h, reset), (update, new))) in all.enumerate() {
+        (*reset, *update, *new, *h) = unit([g_r[i], g_z[i], g_n[i]], [a_r[i], a_z[i], a_n[i]], *h);
+    }
+}
+
+/// Reset, update, new and the state, of what the input and the state before give the gates, and that state.
+#[inline(always)]
+fn unit(g: [f32; 3], a: [f32; 3], h: f32) -> (f32, f32, f32, f32) {
+    let (reset, update) = (sigmoid(g[0] + a[0]), sigmoid(g[1] + a[1]));
+    let new = tanh(g[2] + reset * a[2]);
+    (reset, update, new, new + update * (h - new))
+}
+
+/// Three lines of `n` numbers.
+#[inline(always)]
+fn thirds(x: &[f32], n: usize) -> [&[f32]; 3] {
+    [&x[..n], &x[n..][..n], &x[2 * n..][..n]]
+}
+
+/// What the backward pass reads of a run of sequences.
+struct Run<'a> {
     states: &'a [f32],
     kept: &'a [f32],
     dy: &'a [f32],
     weight: &'a [f32],
+    steps: usize,
 }
 
-impl Sequence<'_> {
-    /// One sequence backward; `scratch` is room for `4 n` numbers.
-    #[inline(always)]
-    fn back(
-        &self,
-        dgates: &mut [f32],
-        dweight: &mut [f32],
-        dbias: &mut [f32],
-        scratch: &mut [f32],
-    ) {
+impl Run<'_> {
+    fn back(&self, dgates: &mut [f32], dweight: &mut [f32], dbias: &mut [f32]) {
         let n = dbias.len() / 3;
-        let (dh, da) = scratch.split_at_mut(n);
-        dh.fill(0.0);
-        for step in (0..self.states.len() / n).rev() {
-            let kept = &self.kept[step * 4 * n..][..4 * n];
-            let before = match step {
-                0 => &[],
-                _ => &self.states[(step - 1) * n..][..n],
-            };
-            let dgates = &mut dgates[step * 3 * n..][..3 * n];
-            let dy = &self.dy[step * n..][..n];
-            for (i, (dh, dy)) in dh.iter_mut().zip(dy).enumerate() {
-                let (reset, update) = (kept[i], kept[n + i]);
-                let (new, inside) = (kept[2 * n + i], kept[3 * n + i]);
-                let h = before.get(i).copied().unwrap_or(0.0);
-                let slope = *dh + dy;
-                let dnew = slope * (1.0 - update) * (1.0 - new * new);
-                let dreset = dnew * inside * reset * (1.0 - reset);
-                let dupdate = slope * (h - new) * update * (1.0 - update);
-                (dgates[i], dgates[n + i], dgates[2 * n + i]) = (dreset, dupdate, dnew);
-                (da[i], da[n + i], da[2 * n + i]) = (dreset, dupdate, dnew * reset);
-                *dh = slope * update;
+        let row = (self.steps * n).max(1);
+        let sequences = self.states.len() / row;
+        let weight = Matrix::new(self.weight, n, 3 * n);
+        // Slopes of the state and of `h U + v`: of this step, and of every step of every sequence for the weight's.
+        let (mut dh, mut now) = (vec![0.0; sequences * n], vec![0.0; sequences * 3 * n]);
+        let mut all = vec![0.0; dgates.len()];
+        let zero = vec![0.0; n];
+        for step in (0..self.steps).rev() {
+            for sequence in 0..sequences {
+                let at = sequence * row + step * n;
+                let unit = Unit {
+                    kept: &self.kept[at * 4..][..4 * n],
+                    before: match step {
+                        0 => &zero,
+                        _ => &self.states[at - n..at],
+                    },
+                    dy: &self.dy[at..][..n],
+                };
+                let dh = &mut dh[sequence * n..][..n];
+                let da = &mut now[sequence * 3 * n..][..3 * n];
+                let dgates = &mut dgates[at * 3..][..3 * n];
+                vectorized(
+                    #[inline(always)]
+                    || unit.back(dh, dgates, da),
+                );
+                all[at * 3..][..3 * n].copy_from_slice(da);
             }
-            for (sum, da) in dbias.iter_mut().zip(&*da) {
+            product_here(
+                Matrix::new(&now, sequences, 3 * n),
+                weight.t(),
+                &mut dh,
+                true,
+            );
+        }
+        for da in all.chunks_exact((3 * n).max(1)) {
+            for (sum, da) in dbias.iter_mut().zip(da) {
                 *sum += da;
             }
-            for (k, dh) in dh.iter_mut().enumerate() {
-                let weight = &self.weight[k * 3 * n..][..3 * n];
-                *dh += weight.iter().zip(&*da).map(|(w, da)| w * da).sum::<f32>();
-            }
-            for (h, dweight) in before.iter().zip(dweight.chunks_exact_mut(3 * n)) {
-                for (sum, da) in dweight.iter_mut().zip(&*da) {
-                    *sum += h * da;
-                }
-            }
+        }
+        // The state before the first step is zero.
+        let later = self.steps.saturating_sub(1);
+        for (states, da) in self.states.chunks_exact(row).zip(all.chunks_exact(3 * row)) {
+            product_here(
+                Matrix::new(&states[..later * n], later, n).t(),
+                Matrix::new(&da[da.len() - later * 3 * n..], later, 3 * n),
+                dweight,
+                true,
+            );
+        }
+    }
+}
+
+/// One step of one sequence, backward.
+struct Unit<'a> {
+    kept: &'a [f32],
+    before: &'a [f32],
+    dy: &'a [f32],
+}
+
+impl Unit<'_> {
+    /// Turns `dh`, the slope of the state, into that of the state before but for the part through `h U + v`, whose slope is
+    /// `da`.
+    #[inline(always)]
+    fn back(&self, dh: &mut [f32], dgates: &mut [f32], da: &mut [f32]) {
+        let n = dh.len();
+        let [resets, updates, news] = thirds(self.kept, n);
+        let insides = &self.kept[3 * n..][..n];
+        let (before, dy) = (&self.before[..n], &self.dy[..n]);
+        let (dreset, rest) = dgates.split_at_mut(n);
+        let (dupdate, dnew) = rest.split_at_mut(n);
+        let slopes = dreset.iter_mut().zip(dupdate).zip(dnew.iter_mut().zip(dh));
+        for (i, ((dreset, dupdate), (dnew, dh))) in slopes.enumerate() {
+            let (reset, update, new) = (resets[i], updates[i], news[i]);
+            let slope = *dh + dy[i];
+            *dnew = slope * (1.0 - update) * (1.0 - new * new);
+            *dreset = *dnew * insides[i] * reset * (1.0 - reset);
+            *dupdate = slope * (before[i] - new) * update * (1.0 - update);
+            *dh = slope * update;
+        }
+        da.copy_from_slice(dgates);
+        for (da, reset) in da[2 * n..].iter_mut().zip(resets) {
+            *da *= reset;
         }
     }
 }

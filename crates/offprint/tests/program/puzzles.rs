@@ -224,6 +224,12 @@ fn bad_specifications_and_puzzles_are_named_and_nothing_is_written() {
     puzzleclone(&["lint", "missing.yaml"]).bad(&["missing.yaml"]);
     puzzleclone(&["lint", "clok"]).bad(&["unknown seed puzzle \"clok\"", "did you mean clock?"]);
     puzzleclone(&["generate", "clock", "-n", "0", "-o", "out.jsonl"]).bad(&["-n 0"]);
+    puzzleclone(&["lint", "clock", "--solver", "zz3"])
+        .bad(&["unknown solver \"zz3\"", "did you mean z3?"]);
+    if cfg!(not(feature = "z3")) {
+        puzzleclone(&["generate", "clock", "--solver", "z3", "-o", "out.jsonl"])
+            .bad(&["without the solver z3", "--features z3"]);
+    }
     puzzleclone(&["generate", "clock", "--wording", "long", "-o", "out.jsonl"])
         .bad(&["\"long\"", "plain, short"]);
     assert!(!folder.path().join("out.jsonl").exists());

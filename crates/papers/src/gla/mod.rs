@@ -59,8 +59,8 @@ pub static WORK: Work = Work {
     }),
     errata: errata::ERRATA,
     differences: &[
-        "Scale: bytes of Shakespeare and the King James Bible, 2 blocks of width 64 (quick) or 4 of 128 (full), some \
-            hundred steps; the paper has 340M and 1.3B parameters and 15 and 100 billion tokens.",
+        "Scale: bytes of Shakespeare and the King James Bible, 2 blocks of width 64, 60 (quick) or 200 (full) \
+            steps; the paper has 340M and 1.3B parameters and 15 and 100 billion tokens.",
         "Every arm is LLaMA's block with another token mixer; the width of the channel mixers makes the parameters equal \
             within 3 %, but for gla-wide, whose keys alone take more. The paper's Mamba stacks two Mamba layers in place of a token and a channel mixer.",
         "Chunks: the paper multiplies queries and keys of each pair of sub-chunks of 16 within a chunk of 64; ours hands \

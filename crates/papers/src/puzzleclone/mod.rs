@@ -46,8 +46,8 @@ pub static WORK: Work = Work {
     errata: errata::ERRATA,
     differences: &[
         "Solver: the embedded one searches finite domains, so unknowns are whole numbers, truth values and choices, of \
-            at most 65,536 values; real numbers are written in their smallest unit. Z3 is the Cargo feature z3 of \
-            offprint-language.",
+            at most 65,536 values; real numbers are written in their smallest unit. --solver z3 needs the Cargo \
+            feature z3 or z3-bundled.",
         "Language: formulas are a small language of their own instead of Python; specifications of the authors must be \
             rewritten.",
         "Seed puzzles and texts are our own; the paper's benchmarks (AMC, GSM8K and others) need a large language model.",

@@ -146,6 +146,22 @@ proptest! {
     }
 }
 
+#[cfg(feature = "z3")]
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn z3_answers_as_the_others(problem in problem(), objective in number(2)) {
+        let (z3, slow) = (super::Z3, Exhaustive::default());
+        prop_assert_eq!(z3.solutions(&problem, usize::MAX).unwrap(), slow.solutions(&problem, usize::MAX).unwrap());
+        for direction in [Direction::Minimize, Direction::Maximize] {
+            let best = z3.optimum(&problem, &objective, direction).unwrap();
+            prop_assert_eq!(best, slow.optimum(&problem, &objective, direction).unwrap());
+        }
+        prop_assert_eq!(z3.core(&problem).unwrap().is_some(), slow.core(&problem).unwrap().is_some());
+    }
+}
+
 #[test]
 fn wide_domains_are_halved() {
     // x² + y² = 65,000 with x < y: eight ways, by trying every x in another program.

@@ -255,7 +255,6 @@ impl Study for DeepONetStudy {
             Budget::Quick | Budget::Train => quick,
             Budget::Full => DeepONetSettings {
                 systems: "antiderivative,nonlinear,pendulum,diffusion-reaction".into(),
-                steps: 2500,
                 ..quick
             },
         }

@@ -4,7 +4,7 @@ use super::{failed, lines, print, required, solver, spec, whole_of};
 use clap::ArgMatches;
 use indicatif::{ProgressBar, ProgressStyle};
 use offprint_lab::{Error, Result, store::write_atomic, table::columns};
-use offprint_language::puzzles::{Generator, Puzzle, SpecError, is_hard, rate, seeds};
+use offprint_language::puzzles::{Generator, Puzzle, Solver, SpecError, is_hard, rate, seeds};
 use serde_json::json;
 use std::{collections::HashSet, time::Instant};
 
@@ -22,6 +22,7 @@ pub fn generate(matches: &ArgMatches) -> Result<()> {
     }
     let out = required(matches, "out");
     let wording = matches.get_one::<String>("wording");
+    let solver = solver(matches)?;
     let started = Instant::now();
     let bar = ProgressBar::new(count);
     let style =
@@ -31,9 +32,9 @@ pub fn generate(matches: &ArgMatches) -> Result<()> {
         Some(name) => {
             let generator = worded(Generator::new(spec(name)?, seed), wording)
                 .map_err(|e| Error::input(e.to_string()))?;
-            one(&generator, name, count, &bar)
+            one(&generator, &*solver, name, count, &bar)
         }
-        None => every(seed, wording, count, &bar),
+        None => every(seed, &*solver, wording, count, &bar),
     };
     bar.finish_and_clear();
     let (mut puzzles, duplicates) = made?;
@@ -78,6 +79,7 @@ fn worded(
 /// Puzzles 0 to `count` of one specification.
 fn one(
     generator: &Generator,
+    solver: &dyn Solver,
     name: &str,
     count: u64,
     bar: &ProgressBar,
@@ -87,7 +89,7 @@ fn one(
         let indices = first..(first + CHUNK).min(count);
         puzzles.extend(
             generator
-                .puzzles(indices, &solver())
+                .puzzles(indices, solver)
                 .map_err(|error| failed(name, error))?,
         );
         bar.set_position(puzzles.len() as u64);
@@ -98,6 +100,7 @@ fn one(
 /// Puzzles of all seed puzzles, as evenly as each has different ones, none twice.
 fn every(
     seed: u64,
+    solver: &dyn Solver,
     wording: Option<&String>,
     count: u64,
     bar: &ProgressBar,
@@ -121,7 +124,7 @@ fn every(
             let share = share.min(count - puzzles.len() as u64);
             let name = &generator.spec().name;
             let made = generator
-                .puzzles(*next..*next + share, &solver())
+                .puzzles(*next..*next + share, solver)
                 .map_err(|error| failed(name, error))?;
             *next += share;
             let before = puzzles.len() as u64;
@@ -152,11 +155,11 @@ pub fn lint(matches: &ArgMatches) -> Result<()> {
             "-n {count}, but it must be 1 to {MOST}"
         )));
     }
-    let spec = spec(name)?;
+    let (spec, solver) = (spec(name)?, solver(matches)?);
     let original = match spec.has_original() {
         true => {
             let (puzzle, answers) = spec
-                .original(&solver())
+                .original(&*solver)
                 .map_err(|error| Error::input(format!("{name} {error}")))?;
             let found: Vec<String> = puzzle
                 .questions
@@ -176,12 +179,12 @@ pub fn lint(matches: &ArgMatches) -> Result<()> {
     let bar = ProgressBar::hidden();
     let started = Instant::now();
     let generator = Generator::new(spec.clone(), 0);
-    let (puzzles, _) = one(&generator, name, count, &bar)?;
+    let (puzzles, _) = one(&generator, &*solver, name, count, &bar)?;
     let seconds = started.elapsed().as_secs_f64();
     let rejected: u64 = puzzles.iter().map(|puzzle| puzzle.rejected).sum();
     let again = puzzles
         .iter()
-        .all(|puzzle| puzzle.reproduce(&spec, &solver()).as_ref() == Ok(puzzle));
+        .all(|puzzle| puzzle.reproduce(&spec, &*solver).as_ref() == Ok(puzzle));
     if !again {
         return Err(Error::run(format!(
             "{name}: a puzzle is not reproduced from its configuration"

@@ -8,7 +8,7 @@ mod sets;
 use crate::arguments::{flag, list, option, path, print, required, whole, whole_of};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use offprint_lab::{Error, Result, command::UserCommand};
-use offprint_language::puzzles::{Embedded, GenerateError, Puzzle, Spec, SpecError, seeds};
+use offprint_language::puzzles::{Embedded, GenerateError, Puzzle, Solver, Spec, SpecError, seeds};
 use std::path::Path;
 
 /// The sub-commands.
@@ -48,6 +48,7 @@ impl UserCommand for OnFiles {
                     .arg(whole("count", "100", "Number of puzzles").short('n'))
                     .arg(whole("seed", "0", "Seed of all draws"))
                     .arg(option("wording", "NAME", "Wording (language, theme, short form) of the texts"))
+                    .arg(solver_option())
                     .arg(out("JSONL file for the puzzles, a line each"))
                     .arg(json()),
             )
@@ -89,6 +90,7 @@ impl UserCommand for OnFiles {
                             .long("out")
                             .short('o'),
                     )
+                    .arg(solver_option())
                     .arg(json()),
             )
             .subcommand(
@@ -97,6 +99,7 @@ impl UserCommand for OnFiles {
                     .after_help("Example:\n  offprint use puzzleclone explain puzzles.jsonl --line 3")
                     .args([puzzles(), spec()])
                     .arg(whole("line", "1", "Line of the puzzle"))
+                    .arg(solver_option())
                     .arg(json()),
             )
             .subcommand(
@@ -125,6 +128,7 @@ impl UserCommand for OnFiles {
                     .after_help("Example:\n  offprint use puzzleclone lint SPEC.yaml")
                     .arg(Arg::new("spec").value_name("SPEC").help("YAML file, or the name of a seed puzzle").required(true))
                     .arg(whole("count", "20", "Puzzles to try").short('n'))
+                    .arg(solver_option())
                     .arg(json()),
             )
             .subcommand(
@@ -162,8 +166,36 @@ fn json() -> Arg {
     flag("json", "Print one JSON document")
 }
 
-fn solver() -> Embedded {
-    Embedded::default()
+/// The option that names a solver.
+fn solver_option() -> Arg {
+    option("solver", "NAME", "embedded, or z3 where it is built in").default_value("embedded")
+}
+
+fn solver(matches: &ArgMatches) -> Result<Box<dyn Solver>> {
+    let name = matches.get_one::<String>("solver");
+    match name.expect("it has a default").as_str() {
+        "embedded" => Ok(Box::new(Embedded::default())),
+        "z3" => z3(),
+        other => Err(Error::unknown(
+            "solver",
+            other,
+            ["embedded", "z3"],
+            "solvers are embedded and z3",
+        )),
+    }
+}
+
+#[cfg(feature = "z3")]
+fn z3() -> Result<Box<dyn Solver>> {
+    Ok(Box::new(offprint_language::puzzles::Z3))
+}
+
+#[cfg(not(feature = "z3"))]
+fn z3() -> Result<Box<dyn Solver>> {
+    Err(Error::input("this offprint is built without the solver z3").help(
+        "cargo build --release --features z3 (with libz3-dev and libclang-dev) or --features z3-bundled \
+        (with CMake); --solver embedded solves all seed puzzles",
+    ))
 }
 
 /// Text of a file.

@@ -3,7 +3,7 @@
 use super::{lines, list, print, read_puzzles, required, solver, spec, whole_of};
 use clap::ArgMatches;
 use offprint_lab::{Error, Result, store::write_atomic, table::wrap};
-use offprint_language::puzzles::{Puzzle, Spec, explain as explain_puzzle};
+use offprint_language::puzzles::{Puzzle, Solver, Spec, explain as explain_puzzle};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -44,13 +44,13 @@ impl Specs {
 pub fn reproduce(matches: &ArgMatches) -> Result<()> {
     let path = required(matches, "puzzles");
     let puzzles = read_puzzles(path)?;
-    let mut specs = Specs::new(matches)?;
+    let (mut specs, solver) = (Specs::new(matches)?, solver(matches)?);
     if let Some(out) = matches.get_one::<std::path::PathBuf>("out") {
-        return change(matches, &puzzles, &mut specs, out);
+        return change(matches, &*solver, &puzzles, &mut specs, out);
     }
     let mut different = Vec::new();
     for (number, puzzle) in puzzles.iter().enumerate() {
-        let reason = match puzzle.reproduce(specs.of(puzzle)?, &solver()) {
+        let reason = match puzzle.reproduce(specs.of(puzzle)?, &*solver) {
             Ok(again) if again == *puzzle => continue,
             Ok(again) if again.text != puzzle.text => "another text".to_string(),
             Ok(_) => "another answer".to_string(),
@@ -81,6 +81,7 @@ pub fn reproduce(matches: &ArgMatches) -> Result<()> {
 /// Puzzles with other values of some variables, or in another wording.
 fn change(
     matches: &ArgMatches,
+    solver: &dyn Solver,
     puzzles: &[Puzzle],
     specs: &mut Specs,
     out: &std::path::Path,
@@ -93,7 +94,7 @@ fn change(
             .get_one::<String>("wording")
             .unwrap_or(&puzzle.wording);
         let spec = specs.of(puzzle)?;
-        match puzzle.redraw(spec, &solver(), &variables, wording, seed) {
+        match puzzle.redraw(spec, solver, &variables, wording, seed) {
             Ok(again) => changed.push(again),
             // Unknown names are wrong for every puzzle; new values may be wrong for one.
             Err(error) if error.message.starts_with("unknown") => {
@@ -133,11 +134,11 @@ pub fn explain(matches: &ArgMatches) -> Result<()> {
             puzzles.len()
         ))
     })?;
-    let mut specs = Specs::new(matches)?;
+    let (mut specs, solver) = (Specs::new(matches)?, solver(matches)?);
     let spec = specs.of(puzzle)?;
     // Its own record must still be the puzzle: an explanation of another one would mislead.
     let again = puzzle
-        .reproduce(spec, &solver())
+        .reproduce(spec, &*solver)
         .map_err(|error| Error::input(error.to_string()))?;
     if again != *puzzle {
         return Err(Error::run(format!(
@@ -146,7 +147,7 @@ pub fn explain(matches: &ArgMatches) -> Result<()> {
         )));
     }
     let explained =
-        explain_puzzle(puzzle, spec, &solver()).map_err(|error| Error::run(error.to_string()))?;
+        explain_puzzle(puzzle, spec, &*solver).map_err(|error| Error::run(error.to_string()))?;
     let mut text = wrapped(&puzzle.text);
     let mut document = Vec::new();
     for one in &explained {

@@ -1,5 +1,8 @@
-//! Matrix products of row-major slices by `faer`, in pieces whose size does not depend on the number of threads, so that
-//! neither do the results.
+//! Matrix products of row-major slices, in pieces whose size does not depend on the number of threads, so that neither do the
+//! results. Small ones are `faer`'s, and all where the processor has no AVX-512.
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
@@ -60,6 +63,10 @@ impl<'a> Matrix<'a> {
 /// Multiply-adds from which a product is shared among threads; below, waking them costs more than they save.
 const PARALLEL: usize = 1 << 19;
 
+/// Multiply-adds from which it is faster to pack the second factor once for all threads than to wake them only once.
+#[cfg(target_arch = "x86_64")]
+const PACKED_ONCE: usize = 1 << 24;
+
 /// Rows or columns of the output that one task computes, of `length` of them and `work` multiply-adds in all: an even
 /// share for four threads if there is enough work for each, for more if the shares stay long. Each task packs all of the
 /// other factor, which does not count beside a long share.
@@ -89,6 +96,10 @@ pub fn product(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], add: bool) {
         serial(out, a, b, add);
     } else if rows >= columns {
         let piece = piece(rows, work);
+        #[cfg(target_arch = "x86_64")]
+        if work >= PACKED_ONCE && avx512::suits(rows, columns) {
+            return avx512::product_shared(out, a, b, add, piece);
+        }
         out.par_row_chunks_mut(piece)
             .zip(a.par_row_chunks(piece))
             .for_each(|(out, a)| serial(out, a, b, add));
@@ -101,6 +112,10 @@ pub fn product(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], add: bool) {
 }
 
 fn serial(out: MatMut<'_, f32>, a: MatRef<'_, f32>, b: MatRef<'_, f32>, add: bool) {
+    #[cfg(target_arch = "x86_64")]
+    if avx512::suits(a.nrows(), b.ncols()) {
+        return avx512::product(out, a, b, add);
+    }
     let accumulate = if add { Accum::Add } else { Accum::Replace };
     matmul(out, accumulate, a, b, 1.0, Par::Seq);
 }
@@ -117,8 +132,13 @@ mod tests {
     use super::*;
     use crate::testing::{assert_same_for_any_threads, random};
 
-    fn naive(a: &[f32], b: &[f32], [m, k, n]: [usize; 3]) -> Vec<f32> {
-        let at = |i: usize, j: usize| (0..k).map(|l| a[i * k + l] * b[l * n + j]).sum();
+    /// In double precision, of `a` as `[m, k]` and `b` as `[k, n]`.
+    fn naive(a: &[f32], b: &[f32], [m, k, n]: [usize; 3]) -> Vec<f64> {
+        let at = |i: usize, j: usize| {
+            (0..k)
+                .map(|l| f64::from(a[i * k + l]) * f64::from(b[l * n + j]))
+                .sum()
+        };
         (0..m * n).map(|index| at(index / n, index % n)).collect()
     }
 
@@ -130,54 +150,69 @@ mod tests {
 
     #[test]
     fn equals_the_sum_over_the_inner_index() {
-        for (seed, [m, k, n]) in [
+        // From the edges of what AVX-512 is for: empty, one block and several, odd sizes, columns that fill a panel in part,
+        // and a transposed first factor with lines near and far.
+        for (seed, size) in [
             [1, 1, 1],
             [3, 5, 2],
             [200, 70, 129],
             [129, 70, 200],
             [0, 3, 2],
             [2, 0, 3],
+            [64, 0, 64],
+            [64, 1, 64],
+            [67, 33, 96],
+            [130, 517, 93],
+            [65, 1030, 541],
         ]
         .into_iter()
         .enumerate()
         {
+            let [m, k, n] = size;
             let (a, b) = (random(m * k, seed as u64), random(k * n, 99 + seed as u64));
-            let expected = naive(&a, &b, [m, k, n]);
+            let expected = naive(&a, &b, size);
             let (at, bt) = (transpose(&a, m, k), transpose(&b, k, n));
-            let mut out = vec![1.0; m * n];
-            product(
-                Matrix::new(&at, k, m).t(),
-                Matrix::new(&bt, n, k).t(),
-                &mut out,
-                true,
-            );
-            for (out, expected) in out.iter_mut().zip(&expected) {
-                assert!((*out - 1.0 - expected).abs() < 1e-4, "{out} {expected}");
-            }
-            product(
-                Matrix::new(&a, m, k),
-                Matrix::new(&b, k, n),
-                &mut out,
-                false,
-            );
-            for (out, expected) in out.iter().zip(&expected) {
-                assert!((out - expected).abs() < 1e-4, "{out} {expected}");
+            for (transposed, add) in [(0, false), (1, true), (2, false), (3, true)] {
+                let a = match transposed & 1 {
+                    0 => Matrix::new(&a, m, k),
+                    _ => Matrix::new(&at, k, m).t(),
+                };
+                let b = match transposed & 2 {
+                    0 => Matrix::new(&b, k, n),
+                    _ => Matrix::new(&bt, n, k).t(),
+                };
+                let mut out = vec![1.0; m * n];
+                product(a, b, &mut out, add);
+                let before = if add { 1.0 } else { 0.0 };
+                for (index, (out, expected)) in out.iter().zip(&expected).enumerate() {
+                    assert!(
+                        (f64::from(*out) - before - expected).abs() < 1e-4,
+                        "{size:?}, {transposed}, {index}: {out}, expected {expected}"
+                    );
+                }
             }
         }
     }
 
     #[test]
     fn is_the_same_for_any_number_of_threads() {
-        let (a, b) = (random(300 * 80, 1), random(80 * 150, 2));
-        assert_same_for_any_threads(|| {
-            let mut out = vec![0.0; 300 * 150];
-            product(
-                Matrix::new(&a, 300, 80),
-                Matrix::new(&b, 80, 150),
-                &mut out,
-                false,
-            );
-            out
-        });
+        for [m, k, n] in [
+            [300, 80, 150],
+            [300, 600, 160],
+            [160, 600, 300],
+            [64, 70, 80],
+        ] {
+            let (a, b) = (random(m * k, 1), random(k * n, 2));
+            assert_same_for_any_threads(|| {
+                let mut out = vec![0.0; m * n];
+                product(
+                    Matrix::new(&a, m, k),
+                    Matrix::new(&b, k, n),
+                    &mut out,
+                    false,
+                );
+                out
+            });
+        }
     }
 }
