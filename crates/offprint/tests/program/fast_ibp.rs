@@ -1,7 +1,7 @@
 //! `offprint run fast-ibp` and `offprint use fast-ibp`, on the example's digits and on bad files.
 
-use crate::{Ended, offprint, root};
-use std::{fs, path::Path};
+use crate::{Ended, command, offprint, root};
+use std::{fs, path::Path, process::Stdio};
 
 /// Settings under which a trial takes a second.
 const SMALL: &[&str] = &[
@@ -86,6 +86,50 @@ fn a_smoke_run_of_every_arm() {
             ],
         )
         .good();
+    }
+}
+
+/// Attacks draw their starts, and batch norms keep running statistics: both come back.
+#[test]
+fn an_interrupted_trial_ends_with_the_same_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let trial = |store: &str, arm: &str| {
+        let path = format!("{store}/fast-ibp/quick/{arm}/0");
+        folder.path().join(path)
+    };
+    for arm in ["pgd", "fast"] {
+        let numbers = |store: &str| {
+            let outcome = fs::read_to_string(trial(store, arm).join("outcome.json")).unwrap();
+            let outcome: serde_json::Value = serde_json::from_str(&outcome).unwrap();
+            outcome["metrics"].clone()
+        };
+        let call = |store: &'static str| {
+            let more = ["--set", "steps=60", "--arms", arm, "--seeds", "1"];
+            let kept = ["--checkpoint-seconds", "0", "--runs", store];
+            [&["run", "fast-ibp"], SMALL, &more, &kept].concat()
+        };
+        offprint(folder.path(), &call("whole")).good();
+        let checkpoint = trial("cut", arm).join("checkpoint.safetensors");
+        let saved = || {
+            fs::metadata(&checkpoint)
+                .and_then(|file| file.modified())
+                .ok()
+        };
+        for _ in 0..3 {
+            let mut child = command(folder.path(), &call("cut"))
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            let (begun, before) = (std::time::Instant::now(), saved());
+            while saved() == before && begun.elapsed().as_secs() < 20 {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        offprint(folder.path(), &call("cut")).good();
+        assert_eq!(numbers("whole"), numbers("cut"));
     }
 }
 
