@@ -24,6 +24,8 @@ pub mod attack;
 pub mod bounds;
 mod error;
 pub mod graph;
+mod onnx;
 pub mod training;
 
 pub use error::{CertifyError, Result};
+pub use onnx::{OPERATORS, read_onnx};

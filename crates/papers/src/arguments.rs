@@ -1,6 +1,7 @@
 //! Arguments of the commands on a user's files, and what they print.
 
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
+use offprint_data::arrays::{self, Array};
 use offprint_lab::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -63,6 +64,24 @@ pub(crate) fn list(matches: &ArgMatches, name: &str) -> Vec<String> {
         .unwrap_or_default()
         .cloned()
         .collect()
+}
+
+/// The array that a text names: `FILE`, or `FILE.npz:NAME`.
+///
+/// # Errors
+/// The file cannot be read, or holds no such array.
+pub(crate) fn array(text: &str) -> Result<Array> {
+    let (path, member) = match text.rsplit_once(".npz:") {
+        Some((stem, member)) => (format!("{stem}.npz"), Some(member)),
+        None => (text.to_string(), None),
+    };
+    arrays::read(Path::new(&path), member).map_err(|error| {
+        let message = Error::input(error.to_string());
+        match error.help() {
+            Some(help) => message.help(help),
+            None => message,
+        }
+    })
 }
 
 /// Prints a JSON document or a text.

@@ -4,10 +4,8 @@ use super::margin::{indices, margins};
 use super::{Bounds, Interval, Rounding};
 use crate::error::Result;
 use crate::graph::{Layer, Network, Pool, Statistics, affine, pictures};
-use burn::tensor::{
-    IndexingUpdateOp, Tensor, module,
-    ops::{ConvTransposeOptions, MaxPoolOptions},
-};
+use burn::tensor::{IndexingUpdateOp, Tensor, module, ops::MaxPoolOptions};
+use offprint_kernels::{Conv2d as Conv2dOptions, conv_transpose2d};
 use offprint_layers::Conv2d;
 
 /// Lower bounds of `logit[label] − logit[j]` over the input box, by one backward pass of linear bounds whose ReLU
@@ -166,26 +164,8 @@ fn convolution(
         let sums = sums.reshape([samples, classes, channels]);
         weighted(&sums, bias.val())
     });
-    let options = layer.options;
-    let [_, _, height, width] = layer.weight.dims();
-    let left = [0, 1].map(|axis| {
-        let kernel = [height, width][axis];
-        let reach = options.dilation[axis] * (kernel - 1) + 1;
-        let covered = (output[axis + 1] - 1) * options.stride[axis] + reach;
-        input[axis + 1] + 2 * options.padding[axis] - covered
-    });
-    let before = module::conv_transpose2d(
-        slope,
-        layer.weight.val(),
-        None,
-        ConvTransposeOptions::new(
-            options.stride,
-            options.padding,
-            left,
-            options.dilation,
-            options.groups,
-        ),
-    );
+    let size = [input[1], input[2]];
+    let before = conv_transpose2d(slope, layer.weight.val(), size, layer.options);
     (from_pictures(before, samples, classes), added)
 }
 
@@ -247,10 +227,6 @@ fn max_pool(
 fn avg_pool(pool: &Pool, slope: Tensor<3>, input: &[usize], output: &[usize]) -> Tensor<3> {
     let [samples, classes, _] = slope.dims();
     let window = pool.window;
-    let left = [0, 1].map(|axis| {
-        let covered = (output[axis + 1] - 1) * window.stride[axis] + window.kernel[axis];
-        input[axis + 1] + 2 * window.padding[axis] - covered
-    });
     // Each channel by itself: channels are samples.
     let [rows, channels] = [samples * classes, input[0]];
     let slope = as_pictures(slope, output).reshape([rows * channels, 1, output[1], output[2]]);
@@ -261,7 +237,11 @@ fn avg_pool(pool: &Pool, slope: Tensor<3>, input: &[usize], output: &[usize]) ->
         share,
         (&slope.device(), slope.dtype()),
     );
-    let options = ConvTransposeOptions::new(window.stride, window.padding, left, [1, 1], 1);
-    let before = module::conv_transpose2d(slope, weight, None, options);
+    let options = Conv2dOptions {
+        stride: window.stride,
+        padding: window.padding,
+        ..Conv2dOptions::default()
+    };
+    let before = conv_transpose2d(slope, weight, [input[1], input[2]], options);
     before.reshape([samples, classes, channels * input[1] * input[2]])
 }

@@ -5,7 +5,7 @@ use crate::error::{CertifyError, Result, check_clip, check_not_negative};
 use crate::graph::{Layer, Network, Statistics, affine, pictures, planes, rows, scaled};
 use burn::tensor::Tensor;
 use offprint_kernels::{
-    Activation, activate, add, avg_pool2d, batch_norm_inference, conv2d, linear, max_pool2d,
+    Activation, add, avg_pool2d, batch_norm_inference, conv2d, interval_relu, linear, max_pool2d,
 };
 use offprint_layers::BatchNorm;
 
@@ -228,8 +228,8 @@ fn step(layer: &Layer, x: Interval, shape: &[usize]) -> Interval {
             }
         }
         Layer::Relu(_) => {
-            let relu = |x| activate(x, Activation::Relu);
-            Interval::between(relu(center.clone() - radius.clone()), relu(center + radius))
+            let (center, radius) = interval_relu(center, radius);
+            Interval { center, radius }
         }
         Layer::MaxPool(pool) => {
             let window = pool.window;

@@ -7,6 +7,7 @@
 
 mod correlate;
 mod frame;
+mod transposed;
 mod weight;
 mod winograd;
 
@@ -15,6 +16,7 @@ use crate::op::{Array, Kernel, Pass, Reads, binary, runs_on, ternary};
 use burn::tensor::{DType, Tensor, activation, module, ops::ConvOptions};
 pub(crate) use correlate::{forward, input_slopes};
 pub(crate) use frame::Sizes;
+pub use transposed::conv_transpose2d;
 use weight::weight_slopes;
 
 /// How a kernel slides over a picture; lines first, then columns.

@@ -3,6 +3,7 @@
 mod bench;
 mod catalogue;
 mod deeponet;
+mod fast_ibp;
 mod gla;
 mod kat;
 mod kills;

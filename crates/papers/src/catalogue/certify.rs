@@ -45,7 +45,7 @@ pub(super) const PAPERS: &[Paper] = &[
                   weight initialization, batch normalization after every layer, and two \
                   regularizers used while the radius grows. Compared with IBP and CROWN-IBP under \
                   long schedules by verified error.",
-        work: None,
+        work: Some(&crate::fast_ibp::WORK),
     },
     Paper {
         slug: "ibp-tightness",
