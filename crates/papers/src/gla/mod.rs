@@ -76,7 +76,7 @@ pub static WORK: Work = Work {
     ],
     study: &study::GlaStudy,
     golden: golden::METHODS,
-    report: None,
+    report: Some(include_str!("../../../../reports/gla/report.json")),
     benches: bench::benches,
     command: Some(&files::OnFiles),
 };

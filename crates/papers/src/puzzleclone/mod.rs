@@ -61,7 +61,7 @@ pub static WORK: Work = Work {
     ],
     study: &study::PuzzleStudy,
     golden: golden::METHODS,
-    report: None,
+    report: Some(include_str!("../../../../reports/puzzleclone/report.json")),
     benches: bench::benches,
     command: Some(&files::OnFiles),
 };

@@ -200,6 +200,10 @@ impl Study for GlaStudy {
         }
     }
 
+    fn chosen(&self, _: &GlaSettings) -> Option<&'static str> {
+        Some(include_str!("../../../../../reports/gla/tuned.toml"))
+    }
+
     fn run(&self, trial: &mut Trial<GlaSettings>) -> Result<()> {
         run(trial)
     }

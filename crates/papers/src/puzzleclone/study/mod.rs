@@ -200,6 +200,12 @@ impl Study for PuzzleStudy {
         }
     }
 
+    fn chosen(&self, _: &PuzzleSettings) -> Option<&'static str> {
+        Some(include_str!(
+            "../../../../../reports/puzzleclone/tuned.toml"
+        ))
+    }
+
     fn run(&self, trial: &mut Trial<PuzzleSettings>) -> Result<()> {
         match trial.arm() {
             "generator" => generation::run(trial),
