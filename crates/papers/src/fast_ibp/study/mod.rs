@@ -121,7 +121,7 @@ impl Study for FastIbpStudy {
             samples: 8000,
             held_out: 1000,
             eps: 0.1,
-            steps: 150,
+            steps: 90,
             longer: 3,
             batch: 128,
             clean: 0.0,
