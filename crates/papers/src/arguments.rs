@@ -32,6 +32,19 @@ pub(crate) fn number(name: &'static str, default: &'static str, help: &'static s
         .value_parser(value_parser!(f64))
 }
 
+/// An option with a number that may be negative, to be refused by name.
+pub(crate) fn signed(name: &'static str, default: &'static str, help: &'static str) -> Arg {
+    number(name, default, help).allow_negative_numbers(true)
+}
+
+/// The error of an option out of its range.
+pub(crate) fn refuse(name: &str, value: impl ToString, allowed: &str) -> Error {
+    Error::input(format!(
+        "--{name} {}, but it must be {allowed}",
+        value.to_string()
+    ))
+}
+
 /// An option without a value.
 pub(crate) fn flag(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name)
@@ -66,16 +79,21 @@ pub(crate) fn list(matches: &ArgMatches, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// The array that a text names: `FILE`, or `FILE.npz:NAME`.
+/// File and member of an array that a text names: `FILE`, or `FILE.npz:NAME`.
+pub(crate) fn place(text: &str) -> (PathBuf, Option<&str>) {
+    match text.rsplit_once(".npz:") {
+        Some((stem, member)) => (format!("{stem}.npz").into(), Some(member)),
+        None => (text.into(), None),
+    }
+}
+
+/// The array at a [`place`].
 ///
 /// # Errors
 /// The file cannot be read, or holds no such array.
 pub(crate) fn array(text: &str) -> Result<Array> {
-    let (path, member) = match text.rsplit_once(".npz:") {
-        Some((stem, member)) => (format!("{stem}.npz"), Some(member)),
-        None => (text.to_string(), None),
-    };
-    arrays::read(Path::new(&path), member).map_err(|error| {
+    let (path, member) = place(text);
+    arrays::read(&path, member).map_err(|error| {
         let message = Error::input(error.to_string());
         match error.help() {
             Some(help) => message.help(help),

@@ -131,6 +131,23 @@ fn expression(term: &Term, unknowns: &[Expression]) -> Expression {
     }
 }
 
+/// The unknowns as constants, and a solver that holds their bounds and the constraints.
+fn posed(problem: &Problem) -> (Vec<Expression>, z3::Solver) {
+    let (constants, bounds) = unknowns(problem);
+    let solver = z3::Solver::new();
+    bounds.iter().for_each(|bound| solver.assert(bound));
+    for constraint in &problem.constraints {
+        solver.assert(expression(constraint, &constants).truth());
+    }
+    (constants, solver)
+}
+
+/// A number in a model. An unknown that may have any value has one all the same.
+fn value(model: &z3::Model, number: &Int) -> Result<i64, SolveError> {
+    let value = model.eval(number, true).and_then(|value| value.as_i64());
+    value.ok_or_else(|| unknown(None))
+}
+
 fn unknown(reason: Option<String>) -> SolveError {
     let reason = reason.unwrap_or_else(|| "no reason given".into());
     SolveError::Unknown {
@@ -146,12 +163,7 @@ impl Solver for Z3 {
 
     fn solutions(&self, problem: &Problem, most: usize) -> Result<Solutions, SolveError> {
         problem.validate()?;
-        let (constants, bounds) = unknowns(problem);
-        let solver = z3::Solver::new();
-        bounds.iter().for_each(|bound| solver.assert(bound));
-        for constraint in &problem.constraints {
-            solver.assert(expression(constraint, &constants).truth());
-        }
+        let (constants, solver) = posed(problem);
         let mut found = Solutions::default();
         loop {
             match solver.check() {
@@ -167,11 +179,7 @@ impl Solver for Z3 {
             let mut values = Vec::new();
             let mut differs = Vec::new();
             for constant in &constants {
-                // Completion: an unknown that may have any value has one all the same.
-                let value = model
-                    .eval(&constant.number(), true)
-                    .and_then(|value| value.as_i64());
-                let value = value.ok_or_else(|| unknown(None))?;
+                let value = value(&model, &constant.number())?;
                 differs.push(constant.number().ne(Int::from_i64(value)));
                 values.push(value);
             }
@@ -190,14 +198,10 @@ impl Solver for Z3 {
     ) -> Result<Option<i64>, SolveError> {
         problem.validate()?;
         problem.bounds(objective)?;
-        let (constants, bounds) = unknowns(problem);
-        let solver = z3::Solver::new();
-        bounds.iter().for_each(|bound| solver.assert(bound));
-        for constraint in &problem.constraints {
-            solver.assert(expression(constraint, &constants).truth());
-        }
+        let (constants, solver) = posed(problem);
         let objective = expression(objective, &constants).number();
-        // Z3's own optimizer calls 9 the largest x² over -4 ≤ x ≤ -3, so it is asked for something better until there is none.
+        // Z3's own optimizer takes 9 for the largest x² - (x mod 1) over -4 ≤ x ≤ -3, so the solver is asked for something
+        // better until there is none.
         let mut best = None;
         loop {
             match solver.check() {
@@ -206,10 +210,7 @@ impl Solver for Z3 {
                 SatResult::Sat => {}
             }
             let model = solver.get_model().ok_or_else(|| unknown(None))?;
-            let value = model
-                .eval(&objective, true)
-                .and_then(|value| value.as_i64())
-                .ok_or_else(|| unknown(None))?;
+            let value = value(&model, &objective)?;
             best = Some(value);
             solver.assert(match direction {
                 Direction::Minimize => objective.lt(Int::from_i64(value)),

@@ -1,12 +1,12 @@
 //! Arrays as the options name them.
 
+use crate::arguments::place;
 use clap::ArgMatches;
 use offprint_data::{
     DataError,
     arrays::{self, Array},
 };
 use offprint_lab::{Error, Result};
-use std::path::Path;
 
 /// A matrix and what it was called on the command line.
 pub struct Matrix {
@@ -26,10 +26,7 @@ pub fn matrix(matches: &ArgMatches, option: &str) -> Result<Option<Matrix>> {
     let Some(text) = matches.get_one::<String>(option) else {
         return Ok(None);
     };
-    let (path, member) = match text.rsplit_once(".npz:") {
-        Some((stem, member)) => (format!("{stem}.npz"), Some(member)),
-        None => (text.clone(), None),
-    };
+    let (path, member) = place(text);
     let explain = |error: DataError| {
         let message = Error::input(error.to_string());
         match error.help() {
@@ -37,10 +34,10 @@ pub fn matrix(matches: &ArgMatches, option: &str) -> Result<Option<Matrix>> {
             None => message.help(format!("from --{option} {text}")),
         }
     };
-    let array: Array = arrays::read(Path::new(&path), member).map_err(explain)?;
+    let array: Array = arrays::read(&path, member).map_err(explain)?;
     let (rows, columns) = array
         .rows()
-        .map_err(|error| explain(error.in_file(Path::new(&path))))?;
+        .map_err(|error| explain(error.in_file(&path)))?;
     Ok(Some(Matrix {
         name: text.clone(),
         rows,

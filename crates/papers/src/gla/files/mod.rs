@@ -5,9 +5,11 @@ mod saved;
 mod state;
 mod train;
 
-use crate::arguments::{self, flag, number_of, option, path, print, required, whole, whole_of};
-use clap::{Arg, ArgMatches, Command, value_parser};
-use offprint_lab::{Error, Result, command::UserCommand};
+use crate::arguments::{
+    flag, number_of, option, path, print, refuse, required, signed, whole, whole_of,
+};
+use clap::{ArgMatches, Command, value_parser};
+use offprint_lab::{Result, command::UserCommand};
 
 /// The sub-commands.
 pub struct OnFiles;
@@ -37,11 +39,11 @@ impl UserCommand for OnFiles {
                     .arg(whole("layers", "2", "Blocks"))
                     .arg(whole("width", "64", "Width"))
                     .arg(whole("heads", "4", "Heads"))
-                    .arg(number("normalizer", "16", "τ: larger, and the state forgets less at first"))
+                    .arg(signed("normalizer", "16", "τ: larger, and the state forgets less at first"))
                     .arg(whole("context", "128", "Bytes of a training window"))
                     .arg(whole("batch", "16", "Windows of a step"))
                     .arg(whole("steps", "300", "Steps"))
-                    .arg(number("learning-rate", "0.005", "Largest step size"))
+                    .arg(signed("learning-rate", "0.005", "Largest step size"))
                     .arg(whole("seed", "0", "Seed of the initial values and windows"))
                     .arg(overwrite("Replace the folder if it is there"))
                     .arg(json()),
@@ -106,7 +108,7 @@ impl UserCommand for OnFiles {
 fn sampled(command: Command) -> Command {
     command
         .arg(whole("tokens", "200", "Bytes to write"))
-        .arg(number(
+        .arg(signed(
             "temperature",
             "0.8",
             "Divides the logits; 0 for the likeliest byte always",
@@ -121,17 +123,4 @@ fn sampled(command: Command) -> Command {
             .value_parser(value_parser!(f64)),
         )
         .arg(whole("seed", "0", "Seed of the draws"))
-}
-
-/// A number that may be negative, to be refused by name.
-fn number(name: &'static str, default: &'static str, help: &'static str) -> Arg {
-    arguments::number(name, default, help).allow_negative_numbers(true)
-}
-
-/// The error of an option out of its range.
-fn refuse(name: &str, value: impl ToString, allowed: &str) -> Error {
-    Error::input(format!(
-        "--{name} {}, but it must be {allowed}",
-        value.to_string()
-    ))
 }

@@ -6,9 +6,9 @@ mod model;
 mod pictures;
 mod plot;
 
-use crate::arguments::{self, flag, option, path, print, required, whole, whole_of};
-use clap::{Arg, ArgMatches, Command, value_parser};
-use offprint_lab::{Error, Result, command::UserCommand, store::write_atomic};
+use crate::arguments::{flag, option, path, print, refuse, required, signed, whole, whole_of};
+use clap::{ArgMatches, Command, value_parser};
+use offprint_lab::{Result, command::UserCommand, store::write_atomic};
 use std::path::Path;
 
 /// The sub-commands.
@@ -59,7 +59,7 @@ impl UserCommand for OnFiles {
                         )
                         .allow_hyphen_values(true),
                     )
-                    .arg(number("most", "0.1", "Largest change of a logit; beyond it nothing is written"))
+                    .arg(signed("most", "0.1", "Largest change of a logit; beyond it nothing is written"))
                     .arg(overwrite())
                     .arg(json()),
             )))
@@ -71,8 +71,8 @@ impl UserCommand for OnFiles {
                     .arg(out("FILE.safetensors", "File for the model"))
                     .arg(whole("steps", "200", "Steps of AdamW"))
                     .arg(whole("batch", "64", "Pictures of a step"))
-                    .arg(number("learning-rate", "0.001", "Largest step size"))
-                    .arg(number("weight-decay", "0.05", "Decoupled weight decay"))
+                    .arg(signed("learning-rate", "0.001", "Largest step size"))
+                    .arg(signed("weight-decay", "0.05", "Decoupled weight decay"))
                     .arg(whole("seed", "0", "Seed of the batches"))
                     .arg(overwrite())
                     .arg(json()),
@@ -120,19 +120,6 @@ fn unsaid(command: Command) -> Command {
             "Height and width of its pictures [default: a square]",
         ))
         .arg(option("activation", "NAME", "Activation of its MLPs").default_value("gelu"))
-}
-
-/// A number that may be negative, to be refused by name.
-fn number(name: &'static str, default: &'static str, help: &'static str) -> Arg {
-    arguments::number(name, default, help).allow_negative_numbers(true)
-}
-
-/// The error of an option out of its range.
-fn refuse(name: &str, value: impl ToString, allowed: &str) -> Error {
-    Error::input(format!(
-        "--{name} {}, but it must be {allowed}",
-        value.to_string()
-    ))
 }
 
 /// A whole number that is not 0.
