@@ -173,8 +173,12 @@ fn initial_values_have_their_deviation() {
         };
         let [_, channels, height, width] = conv.weight.dims();
         let weight = conv.weight.val().inner();
+        let count = weight.shape().num_elements() as f64;
         let found = weight.square().mean().into_scalar::<f32>().sqrt();
-        f64::from(found) / ibp_deviation(channels * height * width)
+        let ratio = f64::from(found) / ibp_deviation(channels * height * width);
+        // The relative standard error of a normal deviation found from `count` draws. Other tests of this process draw
+        // from the same generator, so the draws differ from run to run: six errors hold in all but 2 of 10⁹.
+        (ratio, 6.0 / (2.0 * count).sqrt())
     };
     for (name, expected) in [
         ("0", 1.0),
@@ -183,8 +187,9 @@ fn initial_values_have_their_deviation() {
         ("4.0", 0.5),
         ("4.shortcut.0", 0.5),
     ] {
-        let found = deviation(name) / expected;
-        assert!((found - 1.0).abs() < 0.05, "{name}: {found}");
+        let (ratio, margin) = deviation(name);
+        let found = ratio / expected;
+        assert!((found - 1.0).abs() < margin, "{name}: {found}");
     }
     let network = xavier_init(config.init(&device).unwrap());
     let Layer::Conv2d(conv) = &network.nodes[0].layer else {
