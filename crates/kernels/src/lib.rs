@@ -4,12 +4,14 @@
 //! 32-bit floats it runs as written here; anywhere else the same function takes the way of Burn's primitives, which is
 //! also what its tests compare it with. Results do not depend on the number of threads.
 
+mod abs;
 mod activation;
 mod add;
 mod attention;
 mod b_spline;
 mod batch_norm;
 mod block;
+mod by_sign;
 mod causal_conv;
 mod conv;
 mod conv2d;
@@ -58,11 +60,13 @@ mod transpose;
 mod tree_gate;
 mod vector;
 
+pub use abs::abs;
 pub use activation::{Activation, activate};
 pub use add::add;
 pub use attention::{Attention, attention, attention_packed, padding_bias};
 pub use b_spline::{MOST_ORDER, b_spline, b_spline_basis};
 pub use batch_norm::{batch_norm, batch_norm_inference};
+pub use by_sign::{scale_by_sign, sum_by_sign};
 pub use causal_conv::causal_conv;
 pub use conv::ConvShape;
 pub use conv2d::{Conv2d, conv_transpose2d, conv2d};

@@ -4,9 +4,9 @@ use super::margin::{indices, margins};
 use super::{Bounds, Interval, Rounding};
 use crate::error::Result;
 use crate::graph::{Layer, Network, Pool, Statistics, affine, pictures};
+use burn::module::Param;
 use burn::tensor::{IndexingUpdateOp, Tensor, module, ops::MaxPoolOptions};
-use offprint_kernels::{Conv2d as Conv2dOptions, conv_transpose2d};
-use offprint_layers::Conv2d;
+use offprint_kernels::{Conv2d as Conv2dOptions, conv_transpose2d, scale_by_sign, sum_by_sign};
 
 /// Lower bounds of `logit[label] − logit[j]` over the input box, by one backward pass of linear bounds whose ReLU
 /// relaxations use the intervals of [`interval_forward`](super::interval_forward).
@@ -45,6 +45,7 @@ pub fn crown_ibp(
     let differences = own.reshape([samples, 1, classes]) - eye.reshape([1, classes, classes]);
     let mut slopes: Vec<Option<Tensor<3>>> = vec![None; network.nodes.len() + 1];
     slopes[network.nodes.len()] = Some(differences);
+    let mut merged = Merged::new(network, statistics);
     let mut constant = Tensor::<2>::zeros([samples, classes], options);
     for (number, node) in network.nodes.iter().enumerate().rev() {
         let Some(slope) = slopes[number + 1].take() else {
@@ -52,30 +53,49 @@ pub fn crown_ibp(
         };
         let value = node.inputs[0];
         let shape = network.shape(value);
+        let features = shape.iter().product();
         let (before, added) = match &node.layer {
             Layer::Linear(layer) => {
-                let [outputs] = [layer.weight.dims()[1]];
-                let rows = slope.clone().reshape([samples * classes, outputs]);
-                let product = offprint_kernels::matmul(rows, layer.weight.val().transpose());
-                let added = layer.bias.as_ref().map(|bias| weighted(&slope, bias.val()));
-                (back(product, samples, classes), added)
+                let bias = merged.bias(number, layer.bias.as_ref());
+                let added = bias.map(|bias| shifted(&slope, bias));
+                let weight = match merged.scales[number].take() {
+                    Some(scale) => layer.weight.val() * scale.reshape([1, -1]),
+                    None => layer.weight.val(),
+                };
+                let [_, outputs] = weight.dims();
+                let rows = slope.reshape([samples * classes, outputs]);
+                let product = offprint_kernels::matmul(rows, weight.transpose());
+                (product.reshape([samples, classes, features]), added)
             }
-            Layer::Conv2d(layer) => convolution(layer, slope, shape, &node.shape),
+            Layer::Conv2d(layer) => {
+                let bias = merged.bias(number, layer.bias.as_ref());
+                let added = bias.map(|bias| shifted(&slope, bias));
+                let weight = match merged.scales[number].take() {
+                    Some(scale) => layer.weight.val() * scale.reshape([-1, 1, 1, 1]),
+                    None => layer.weight.val(),
+                };
+                let pictures = as_pictures(slope, &node.shape);
+                let size = [shape[1], shape[2]];
+                let before = conv_transpose2d(pictures, weight, size, layer.options);
+                (before.reshape([samples, classes, features]), added)
+            }
             Layer::BatchNorm(norm) => {
                 let (scale, shift) = affine(norm, statistics.and_then(|s| s.of(number)));
-                let places = shape.iter().product::<usize>() / shape[0];
-                let spread = |x: Tensor<1>| {
-                    let x = x.reshape([shape[0], 1]).repeat_dim(1, places);
-                    x.reshape([1, 1, shape[0] * places])
+                let added = (!merged.shifts[number]).then(|| shifted(&slope, shift));
+                let slope = match merged.linear(value) {
+                    Some(layer) => {
+                        merged.scales[layer] = Some(scale);
+                        slope
+                    }
+                    None => {
+                        let scale = spread(scale, slope.dims());
+                        scale_by_sign(slope, scale.clone(), scale)
+                    }
                 };
-                let added = (slope.clone() * spread(shift)).sum_dim(2);
-                (
-                    slope * spread(scale),
-                    Some(added.reshape([samples, classes])),
-                )
+                (slope, added)
             }
             Layer::Relu(_) => {
-                let (slope, added) = relu(slope, &bounds.values[value]);
+                let (slope, added) = relu(slope, &bounds.values[value], merged.shift(value));
                 (slope, Some(added))
             }
             Layer::MaxPool(pool) => {
@@ -95,12 +115,7 @@ pub fn crown_ibp(
         accumulate(&mut slopes[value], before);
     }
     let slope = slopes[0].take().expect("every value comes from the input");
-    let features = slope.dims()[2];
-    let product = |slope: Tensor<3>, x: Tensor<2>| {
-        let x = x.reshape([samples, features, 1]);
-        offprint_kernels::matmul(slope, x).reshape([samples, classes])
-    };
-    let lower = product(slope.clone(), center) - product(slope.abs(), input.radius()) + constant;
+    let lower = sum_by_sign(slope, input.lower(), input.upper()) + constant;
     match bounds.rounding {
         Rounding::Nearest => Ok(lower),
         Rounding::Outward => Ok(lower - lost(network, bounds, labels)?),
@@ -122,18 +137,91 @@ fn accumulate(slope: &mut Option<Tensor<3>>, more: Tensor<3>) {
     });
 }
 
-/// Rows as `[samples, classes, features]`.
-fn back(rows: Tensor<2>, samples: usize, classes: usize) -> Tensor<3> {
-    let [_, features] = rows.dims();
-    rows.reshape([samples, classes, features])
+/// What a layer leaves to another, so that fewer passes go over the slopes: a batch norm its factors to the linear layer or
+/// convolution that alone it reads, and those layers what they add to the ReLU that alone reads them.
+struct Merged<'a> {
+    network: &'a Network,
+    statistics: Option<&'a Statistics>,
+    /// How many nodes read a value.
+    readers: Vec<usize>,
+    /// Factors of a node's outputs.
+    scales: Vec<Option<Tensor<1>>>,
+    /// Whether what a node adds has been added.
+    shifts: Vec<bool>,
 }
 
-/// `Σ_i slope[…, i] x[i]`.
-fn weighted(slope: &Tensor<3>, x: Tensor<1>) -> Tensor<2> {
-    let [samples, classes, features] = slope.dims();
-    let rows = slope.clone().reshape([samples * classes, features]);
-    let product = offprint_kernels::matmul(rows, x.reshape([features, 1]));
-    product.reshape([samples, classes])
+impl<'a> Merged<'a> {
+    fn new(network: &'a Network, statistics: Option<&'a Statistics>) -> Self {
+        let nodes = network.nodes.len();
+        let mut readers = vec![0; nodes + 1];
+        for value in network.nodes.iter().flat_map(|node| &node.inputs) {
+            readers[*value] += 1;
+        }
+        Self {
+            network,
+            statistics,
+            readers,
+            scales: vec![None; nodes],
+            shifts: vec![false; nodes],
+        }
+    }
+
+    /// The node that gives a value, if only one reads it.
+    fn sole(&self, value: usize) -> Option<usize> {
+        value.checked_sub(1).filter(|_| self.readers[value] == 1)
+    }
+
+    /// The linear layer or convolution that gives a value which only one node reads.
+    fn linear(&self, value: usize) -> Option<usize> {
+        self.sole(value).filter(|&node| {
+            let layer = &self.network.nodes[node].layer;
+            matches!(layer, Layer::Linear(_) | Layer::Conv2d(_))
+        })
+    }
+
+    /// What the layers before a ReLU add to each channel of its input, which from now on is added.
+    fn shift(&mut self, value: usize) -> Option<Tensor<1>> {
+        let number = self.sole(value)?;
+        let node = &self.network.nodes[number];
+        let shift = match &node.layer {
+            Layer::Linear(layer) => layer.bias.as_ref()?.val(),
+            Layer::Conv2d(layer) => layer.bias.as_ref()?.val(),
+            Layer::BatchNorm(norm) => {
+                let (scale, shift) = affine(norm, self.statistics.and_then(|s| s.of(number)));
+                let before = node.inputs[0];
+                match self.linear(before).and_then(|_| self.shift(before)) {
+                    Some(bias) => shift + scale * bias,
+                    None => shift,
+                }
+            }
+            _ => return None,
+        };
+        self.shifts[number] = true;
+        Some(shift)
+    }
+
+    /// The bias of a node that has not been added, times the factors of its outputs.
+    fn bias(&self, node: usize, bias: Option<&Param<Tensor<1>>>) -> Option<Tensor<1>> {
+        let bias = bias.filter(|_| !self.shifts[node])?.val();
+        Some(match self.scales[node].clone() {
+            Some(scale) => bias * scale,
+            None => bias,
+        })
+    }
+}
+
+/// A number a channel as one a feature of every sample, `[samples, features]`.
+fn spread(x: Tensor<1>, [samples, _, features]: [usize; 3]) -> Tensor<2> {
+    let [channels] = x.dims();
+    let x = x.reshape([1, channels, 1]);
+    x.expand([samples, channels, features / channels])
+        .reshape([samples, features])
+}
+
+/// `Σ slope · x` over the features, with a number a channel.
+fn shifted(slope: &Tensor<3>, x: Tensor<1>) -> Tensor<2> {
+    let x = spread(x, slope.dims());
+    sum_by_sign(slope.clone(), x.clone(), x)
 }
 
 /// Slopes as pictures, `[samples · classes, …]`.
@@ -142,50 +230,23 @@ fn as_pictures(slope: Tensor<3>, shape: &[usize]) -> Tensor<4> {
     pictures(slope.reshape([samples * classes, features]), shape)
 }
 
-fn from_pictures(x: Tensor<4>, samples: usize, classes: usize) -> Tensor<3> {
-    let [_, channels, height, width] = x.dims();
-    x.reshape([samples, classes, channels * height * width])
-}
-
-fn convolution(
-    layer: &Conv2d,
-    slope: Tensor<3>,
-    input: &[usize],
-    output: &[usize],
-) -> (Tensor<3>, Option<Tensor<2>>) {
-    let [samples, classes, _] = slope.dims();
-    let slope = as_pictures(slope, output);
-    let added = layer.bias.as_ref().map(|bias| {
-        let [rows, channels, height, width] = slope.dims();
-        let sums = slope
-            .clone()
-            .reshape([rows, channels, height * width])
-            .sum_dim(2);
-        let sums = sums.reshape([samples, classes, channels]);
-        weighted(&sums, bias.val())
-    });
-    let size = [input[1], input[2]];
-    let before = conv_transpose2d(slope, layer.weight.val(), size, layer.options);
-    (from_pictures(before, samples, classes), added)
-}
-
-fn relu(slope: Tensor<3>, before: &Interval) -> (Tensor<3>, Tensor<2>) {
-    let [samples, features] = before.dims();
-    let [_, classes, _] = slope.dims();
+fn relu(slope: Tensor<3>, before: &Interval, shift: Option<Tensor<1>>) -> (Tensor<3>, Tensor<2>) {
     let lower = before.lower().clamp_max(0.0);
     let upper = before.upper().clamp_min(0.0);
     let upper = upper.max_pair(lower.clone() + 1e-8);
     let above = upper.clone() / (upper - lower.clone());
     let below = above.clone().greater_elem(0.5).float().cast(above.dtype());
-    let shift = -(above.clone() * lower);
-    let positive = slope.clone().clamp_min(0.0);
-    let negative = slope.clamp_max(0.0);
-    let spread = |x: Tensor<2>| x.reshape([samples, 1, features]);
-    let added = offprint_kernels::matmul(negative.clone(), shift.reshape([samples, features, 1]));
-    (
-        positive * spread(below) + negative * spread(above),
-        added.reshape([samples, classes]),
-    )
+    let slope = scale_by_sign(slope, below, above);
+    // Below the upper line lies `above (x − l)`: a slope that is negative, and now holds `above`, adds `−l` times itself.
+    let (positive, negative) = match shift {
+        Some(shift) => {
+            let shift = spread(shift, slope.dims());
+            (shift.clone(), shift - lower)
+        }
+        None => (lower.zeros_like(), -lower),
+    };
+    let added = sum_by_sign(slope.clone(), positive, negative);
+    (slope, added)
 }
 
 fn max_pool(
@@ -207,9 +268,8 @@ fn max_pool(
     let (_, chosen) = module::max_pool2d_with_indices(pictures(before.lower(), shape), options);
     let [_, channels, height, width] = chosen.dims();
     let (outputs, places) = (height * width, shape[1] * shape[2]);
-    let negative = slope.clone().clamp_max(0.0);
-    let upper = upper.reshape([samples, channels * outputs, 1]);
-    let added = offprint_kernels::matmul(negative, upper).reshape([samples, classes]);
+    let upper = upper.reshape([samples, channels * outputs]);
+    let added = sum_by_sign(slope.clone(), upper.zeros_like(), upper);
     // Each window's slope goes to the element that it chose.
     let chosen = chosen
         .reshape([samples, 1, channels, outputs])

@@ -5,7 +5,8 @@ use crate::error::{CertifyError, Result, check_clip, check_not_negative};
 use crate::graph::{Layer, Network, Statistics, affine, pictures, planes, rows, scaled};
 use burn::tensor::Tensor;
 use offprint_kernels::{
-    Activation, add, avg_pool2d, batch_norm_inference, conv2d, interval_relu, linear, max_pool2d,
+    Activation, abs, add, avg_pool2d, batch_norm_inference, conv2d, interval_relu, linear,
+    max_pool2d,
 };
 use offprint_layers::BatchNorm;
 
@@ -212,7 +213,7 @@ fn step(layer: &Layer, x: Interval, shape: &[usize]) -> Interval {
     match layer {
         Layer::Linear(layer) => {
             let (weight, bias) = (layer.weight.val(), layer.bias.as_ref().map(|b| b.val()));
-            let spread = weight.clone().abs();
+            let spread = abs(weight.clone());
             Interval {
                 center: linear(center, weight, bias, Activation::Identity),
                 radius: linear(radius, spread, None, Activation::Identity),
@@ -220,7 +221,7 @@ fn step(layer: &Layer, x: Interval, shape: &[usize]) -> Interval {
         }
         Layer::Conv2d(layer) => {
             let (weight, bias) = (layer.weight.val(), layer.bias.as_ref().map(|b| b.val()));
-            let spread = weight.clone().abs();
+            let spread = abs(weight.clone());
             let (center, radius) = (pictures(center, shape), pictures(radius, shape));
             Interval {
                 center: rows(conv2d(center, weight, bias, layer.options, false)),
@@ -271,7 +272,7 @@ fn batch_norm(
 ) -> Interval {
     if moments.is_some() {
         let (scale, shift) = affine(norm, moments);
-        let spread = (scale.clone().abs(), shift.zeros_like());
+        let spread = (abs(scale.clone()), shift.zeros_like());
         return Interval {
             center: scaled(x.center, shape, (scale, shift)),
             radius: scaled(x.radius, shape, spread),
@@ -291,7 +292,7 @@ fn batch_norm(
     );
     let radius = batch_norm_inference(
         planes(x.radius, shape),
-        weight.abs(),
+        abs(weight),
         bias.zeros_like(),
         mean.zeros_like(),
         variance,

@@ -5,7 +5,7 @@ use super::rounding::{Rounding, gamma, roundoff};
 use crate::error::Result;
 use crate::graph::Network;
 use burn::tensor::{Device, Int, Tensor};
-use offprint_kernels::{CrossEntropy, cross_entropy};
+use offprint_kernels::{CrossEntropy, abs, cross_entropy};
 
 /// Lower bounds of `logit[label] − logit[j]` over a box, from the interval before the last layer.
 ///
@@ -31,7 +31,7 @@ pub fn margins(network: &Network, bounds: &Bounds, labels: &[usize]) -> Result<T
     // [batch, features, classes]
     let own = weight.clone().select(1, labels.clone()).transpose();
     let differences = own.reshape([samples, features, 1]) - weight.reshape([1, features, classes]);
-    let spread = differences.clone().abs();
+    let spread = abs(differences.clone());
     let product = |x: Tensor<2>, weight: Tensor<3>| {
         let x = x.reshape([samples, 1, features]);
         offprint_kernels::matmul(x, weight).reshape([samples, classes])
