@@ -220,6 +220,11 @@ impl Study for KatStudy {
         }
     }
 
+    fn chosen(&self, settings: &KatSettings) -> Option<&'static str> {
+        let tuned = include_str!("../../../../../reports/kat/tuned.toml");
+        (settings.data == DataSet::Mnist).then_some(tuned)
+    }
+
     fn check_data(&self, settings: &KatSettings, data_dir: Option<&Path>) -> Result<()> {
         match settings.data {
             // What is inside is always there.
