@@ -1,40 +1,51 @@
 //! Slopes that meet one number where they are positive and another where they are negative: bounds of a linear function.
 
 use crate::memory::Buffer;
-use crate::op::{Array, Kernel, Pass, Reads, runs_on, ternary};
+use crate::op::{Array, Kernel, Pair, PairKernel, Pass, Reads, quinary, runs_on, ternary};
 use crate::parallel::cuts;
 use crate::vector::{Lanes, Width, Work};
 use burn::tensor::{DType, Tensor};
 use std::array::from_fn;
+use std::ops::Range;
 
-/// `max(s, 0) · positive + min(s, 0) · negative`, element by element: the slopes of a function before a layer whose values
-/// lie between two lines, from those behind it.
+/// From the slopes `s` of linear functions of a layer's values, the slopes of linear functions of its inputs,
+/// `max(s, 0) · a₊ + min(s, 0) · a₋`, and what these are off by, `Σ max(s, 0) · b₊ + min(s, 0) · b₋` over the features: where
+/// the layer lies between lines of slopes `a₊`, `a₋` and offsets `b₊`, `b₋`.
 ///
-/// One pass over the slopes, and one more for all gradients; from primitives it is five and seven.
+/// One pass over the slopes, and one more for all gradients; from primitives it is nine and thirteen.
 ///
 /// # Shapes
 /// * `slopes`: `[samples, functions, features]`
-/// * `positive`, `negative`: `[samples, features]`, the same for every function
-/// * result: as `slopes`
+/// * `factors`, `a₊` and `a₋`, and `offsets`, `b₊` and `b₋`: `[samples, features]`, the same for every function
+/// * result: as `slopes`, and `[samples, functions]`
 ///
 /// # Panics
 /// If the shapes do not fit together.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use offprint_kernels::scale_by_sign;
+/// use offprint_kernels::by_sign;
 /// let device = Device::flex();
+/// let row = |x: f64| Tensor::<2>::full([1, 2], x, &device);
 /// let slopes = Tensor::<3>::from_data([[[2.0, -2.0]]], &device);
-/// let (positive, negative) = (Tensor::full([1, 2], 0.5, &device), Tensor::full([1, 2], 3.0, &device));
-/// let y = scale_by_sign(slopes, positive, negative);
-/// assert_eq!(y.into_data().try_to_vec::<f32>().unwrap(), [1.0, -6.0]);
+/// // A function between x / 2 and 3 x + 1.
+/// let (scaled, off) = by_sign(slopes, [row(0.5), row(3.0)], [row(0.0), row(1.0)]);
+/// assert_eq!(scaled.into_data().try_to_vec::<f32>().unwrap(), [1.0, -6.0]);
+/// assert_eq!(off.into_scalar::<f32>(), -2.0);
 /// ```
-pub fn scale_by_sign(slopes: Tensor<3>, positive: Tensor<2>, negative: Tensor<2>) -> Tensor<3> {
-    let sizes = Sizes::new(&slopes, &positive, &negative);
+pub fn by_sign(
+    slopes: Tensor<3>,
+    factors: [Tensor<2>; 2],
+    offsets: [Tensor<2>; 2],
+) -> (Tensor<3>, Tensor<2>) {
+    let sizes = Sizes::new(&slopes, factors.iter().chain(&offsets));
     if !runs_on(&slopes, &[DType::F32]) {
-        return composed(slopes, positive, negative);
+        let off = composed(slopes.clone(), offsets).sum_dim(2);
+        let off = off.reshape([sizes.samples, sizes.functions]);
+        return (composed(slopes, factors), off);
     }
-    ternary(Scale(sizes), slopes, positive, negative)
+    let ([a, b], [p, q]) = (factors, offsets);
+    Pair::run(Both(sizes), |pair| quinary(pair, (slopes, a, b), (p, q)))
 }
 
 /// `Σ max(s, 0) · positive + min(s, 0) · negative` over the features: with the bounds of a box it is the least value of a
@@ -43,7 +54,8 @@ pub fn scale_by_sign(slopes: Tensor<3>, positive: Tensor<2>, negative: Tensor<2>
 /// One pass over the slopes, and one more for all gradients.
 ///
 /// # Shapes
-/// * `slopes`, `positive`, `negative`: as of [`scale_by_sign`]
+/// * `slopes`: `[samples, functions, features]`
+/// * `positive`, `negative`: `[samples, features]`
 /// * result: `[samples, functions]`
 ///
 /// # Panics
@@ -60,16 +72,16 @@ pub fn scale_by_sign(slopes: Tensor<3>, positive: Tensor<2>, negative: Tensor<2>
 /// assert_eq!(sum_by_sign(slopes, lower, upper).into_scalar::<f32>(), -5.0);
 /// ```
 pub fn sum_by_sign(slopes: Tensor<3>, positive: Tensor<2>, negative: Tensor<2>) -> Tensor<2> {
-    let sizes = Sizes::new(&slopes, &positive, &negative);
+    let sizes = Sizes::new(&slopes, [&positive, &negative]);
     if !runs_on(&slopes, &[DType::F32]) {
-        let sums = composed(slopes, positive, negative).sum_dim(2);
+        let sums = composed(slopes, [positive, negative]).sum_dim(2);
         return sums.reshape([sizes.samples, sizes.functions]);
     }
     ternary(Sum(sizes), slopes, positive, negative)
 }
 
-/// [`scale_by_sign`] from Burn's primitives.
-fn composed(slopes: Tensor<3>, positive: Tensor<2>, negative: Tensor<2>) -> Tensor<3> {
+/// `max(s, 0) · positive + min(s, 0) · negative` from Burn's primitives.
+fn composed(slopes: Tensor<3>, [positive, negative]: [Tensor<2>; 2]) -> Tensor<3> {
     let upward = slopes.clone().clamp_min(0.0) * positive.unsqueeze_dim(1);
     upward + slopes.clamp_max(0.0) * negative.unsqueeze_dim(1)
 }
@@ -82,10 +94,10 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn new(slopes: &Tensor<3>, positive: &Tensor<2>, negative: &Tensor<2>) -> Self {
+    fn new<'a>(slopes: &Tensor<3>, sides: impl IntoIterator<Item = &'a Tensor<2>>) -> Self {
         let [samples, functions, features] = slopes.dims();
-        for values in [positive, negative] {
-            let (dims, slopes) = (values.dims(), slopes.dims());
+        for side in sides {
+            let (dims, slopes) = (side.dims(), slopes.dims());
             assert_eq!(
                 dims,
                 [samples, features],
@@ -104,141 +116,98 @@ impl Sizes {
     }
 
     /// What a pass reads of a sample.
-    fn sample<'a>(&self, inputs: &'a [Array], index: usize) -> Sample<'a> {
+    fn sample<'a, const SIDES: usize>(
+        &self,
+        inputs: &'a [Array],
+        index: usize,
+    ) -> Sample<'a, SIDES> {
         let (slopes, features) = (self.slopes(), self.features);
         Sample {
             slopes: &inputs[0].f32()[index * slopes..][..slopes],
-            sides: [1, 2].map(|side| &inputs[side].f32()[index * features..][..features]),
+            sides: from_fn(|side| &inputs[1 + side].f32()[index * features..][..features]),
         }
     }
 
-    /// Gradients, from one of the result that has `each` numbers a sample.
-    fn backward(
+    fn forward<const SIDES: usize, const SCALE: bool>(&self, inputs: &[Array]) -> [Array; 2] {
+        let mut y = Buffer::new(if SCALE {
+            self.samples * self.slopes()
+        } else {
+            0
+        });
+        let mut sums = Buffer::new(self.samples * self.functions);
+        let parts = [(&mut y[..], self.slopes()), (&mut sums[..], self.functions)];
+        let size = self.samples * self.slopes();
+        let width = Width::widest();
+        cuts(parts, self.samples, size, |index, [y, sums]| {
+            let sample: Sample<'_, SIDES> = self.sample(inputs, index);
+            width.run(Forward::<SIDES, SCALE> { sample, y, sums });
+        });
+        let shape = [self.samples, self.functions, self.features];
+        let y = match SCALE {
+            true => Array::from_buffer(y, shape),
+            false => Array::from_buffer(y, [0]),
+        };
+        [y, Array::from_buffer(sums, [self.samples, self.functions])]
+    }
+
+    /// Gradients from those of the scaled slopes and of the sums.
+    fn backward<const SIDES: usize, const SCALE: bool>(
         &self,
         pass: &Pass<'_>,
-        each: usize,
-        work: impl Fn(Gradients<'_>) + Sync,
+        [dy, dsums]: [&[f32]; 2],
     ) -> Vec<Option<Array>> {
         let mut ds = Buffer::new(self.samples * self.slopes());
-        let mut sides = [(); 2].map(|()| Buffer::new(self.samples * self.features));
-        let [up, down] = &mut sides;
-        let size = ds.len();
-        let parts = [
-            (&mut ds[..], self.slopes()),
-            (&mut up[..], self.features),
-            (&mut down[..], self.features),
-        ];
-        let dy = pass.dy.f32();
-        cuts(parts, self.samples, size, |index, [ds, up, down]| {
-            work(Gradients {
+        // All sides of a sample lie together until all samples are done.
+        let each = SIDES * self.features;
+        let mut sides = Buffer::new(self.samples * each);
+        let (size, slopes) = (ds.len(), self.slopes());
+        let parts = [(&mut ds[..], slopes), (&mut sides[..], each)];
+        let width = Width::widest();
+        cuts(parts, self.samples, size, |index, [ds, sides]| {
+            width.run(Backward::<SIDES, SCALE> {
                 sample: self.sample(pass.inputs, index),
-                dy: &dy[index * each..][..each],
+                dy: if SCALE {
+                    &dy[index * slopes..][..slopes]
+                } else {
+                    &[]
+                },
+                dsums: &dsums[index * self.functions..][..self.functions],
                 ds,
-                sides: [up, down],
+                sides,
             });
         });
-        let all = std::iter::once(ds).chain(sides).enumerate();
-        all.map(|(input, gradient)| {
-            let shape = pass.inputs[input].shape();
-            pass.wanted[input].then(|| Array::from_buffer(gradient, shape))
-        })
-        .collect()
-    }
-}
-
-/// The slopes of a sample, and what positive and negative ones meet.
-struct Sample<'a> {
-    slopes: &'a [f32],
-    sides: [&'a [f32]; 2],
-}
-
-/// Gradients of a sample: given `dy`, wanted `ds` and `sides`.
-struct Gradients<'a> {
-    sample: Sample<'a>,
-    dy: &'a [f32],
-    ds: &'a mut [f32],
-    sides: [&'a mut [f32]; 2],
-}
-
-/// Vectors of features whose numbers are in registers for all functions.
-const VECTORS: usize = 4;
-
-/// Where the vectors of a block that starts at feature `from` lie.
-#[inline(always)]
-fn vectors<L: Lanes>(from: usize, features: usize) -> [std::ops::Range<usize>; VECTORS] {
-    from_fn(|v| {
-        let start = (from + v * L::COUNT).min(features);
-        start..(start + L::COUNT).min(features)
-    })
-}
-
-/// `s⁺ · a + s⁻ · b`, rounded once more than either.
-#[inline(always)]
-fn meet<L: Lanes>(lanes: L, s: L::Vector, a: L::Vector, b: L::Vector) -> L::Vector {
-    let up = lanes.rectify(s);
-    lanes.mul_add(up, a, lanes.mul(lanes.sub(s, up), b))
-}
-
-/// `a` where `s` is positive, and `b` elsewhere.
-#[inline(always)]
-fn choose<L: Lanes>(lanes: L, s: L::Vector, a: L::Vector, b: L::Vector) -> L::Vector {
-    lanes.add(lanes.keep(a, s), lanes.sub(b, lanes.keep(b, s)))
-}
-
-#[derive(Debug)]
-struct Scale(Sizes);
-
-impl Kernel for Scale {
-    fn forward(&self, inputs: &[Array], _: bool) -> (Array, Vec<Array>) {
-        let sizes = self.0;
-        let mut y = Buffer::new(sizes.samples * sizes.slopes());
-        let size = y.len();
-        let width = Width::widest();
-        cuts(
-            [(&mut y[..], sizes.slopes())],
-            sizes.samples,
-            size,
-            |index, [y]| {
-                width.run(ScaleForward(sizes.sample(inputs, index), y));
-            },
-        );
-        (Array::from_buffer(y, inputs[0].shape()), vec![])
-    }
-
-    fn backward(&self, pass: Pass<'_>) -> Vec<Option<Array>> {
-        let width = Width::widest();
-        let each = self.0.slopes();
-        self.0.backward(&pass, each, |gradients| {
-            width.run(Backward::<true>(gradients))
-        })
-    }
-
-    fn reads(&self) -> Reads {
-        Reads::INPUTS
-    }
-}
-
-struct ScaleForward<'a>(Sample<'a>, &'a mut [f32]);
-
-impl Work for ScaleForward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) {
-        let Self(Sample { slopes, sides }, y) = self;
-        let features = sides[0].len();
-        for from in (0..features).step_by(VECTORS * L::COUNT) {
-            let places = vectors::<L>(from, features);
-            let [a, b] = sides.map(|side| places.clone().map(|at| lanes.load_some(&side[at])));
-            let rows = slopes.chunks_exact(features);
-            for (s, y) in rows.zip(y.chunks_exact_mut(features)) {
-                for v in 0..VECTORS {
-                    let at = places[v].clone();
-                    let s = lanes.load_some(&s[at.clone()]);
-                    lanes.store_some(meet(lanes, s, a[v], b[v]), &mut y[at]);
+        let mut gradients =
+            vec![pass.wanted[0].then(|| Array::from_buffer(ds, pass.inputs[0].shape()))];
+        gradients.extend((0..SIDES).map(|side| {
+            pass.wanted[1 + side].then(|| {
+                let mut gradient = Buffer::new(self.samples * self.features);
+                let from = sides.chunks_exact(each.max(1));
+                for (to, from) in gradient.chunks_exact_mut(self.features.max(1)).zip(from) {
+                    to.copy_from_slice(&from[side * self.features..][..self.features]);
                 }
-            }
-        }
+                Array::from_buffer(gradient, pass.inputs[1 + side].shape())
+            })
+        }));
+        gradients
+    }
+}
+
+/// Factors of the scaled slopes, if there are any, and then those of the sums; of positive slopes first.
+#[derive(Debug)]
+struct Both(Sizes);
+
+impl PairKernel for Both {
+    fn forward(&self, inputs: &[Array], _: bool) -> ([Array; 2], Vec<Array>) {
+        (self.0.forward::<4, true>(inputs), vec![])
+    }
+
+    fn backward(&self, pass: Pass<'_>, dy: [Option<Array>; 2]) -> Vec<Option<Array>> {
+        let sizes = self.0;
+        let [dy, dsums] = dy;
+        let numbers = |count| Array::new(vec![0.0_f32; count], [count]);
+        let dy = dy.unwrap_or_else(|| numbers(sizes.samples * sizes.slopes()));
+        let dsums = dsums.unwrap_or_else(|| numbers(sizes.samples * sizes.functions));
+        sizes.backward::<4, true>(&pass, [dy.f32(), dsums.f32()])
     }
 }
 
@@ -247,30 +216,12 @@ struct Sum(Sizes);
 
 impl Kernel for Sum {
     fn forward(&self, inputs: &[Array], _: bool) -> (Array, Vec<Array>) {
-        let sizes = self.0;
-        let mut y = Buffer::new(sizes.samples * sizes.functions);
-        let size = sizes.samples * sizes.slopes();
-        let width = Width::widest();
-        cuts(
-            [(&mut y[..], sizes.functions)],
-            sizes.samples,
-            size,
-            |index, [y]| {
-                width.run(SumForward(sizes.sample(inputs, index), y));
-            },
-        );
-        (
-            Array::from_buffer(y, [sizes.samples, sizes.functions]),
-            vec![],
-        )
+        let [_, sums] = self.0.forward::<2, false>(inputs);
+        (sums, vec![])
     }
 
     fn backward(&self, pass: Pass<'_>) -> Vec<Option<Array>> {
-        let width = Width::widest();
-        let each = self.0.functions;
-        self.0.backward(&pass, each, |gradients| {
-            width.run(Backward::<false>(gradients))
-        })
+        self.0.backward::<2, false>(&pass, [&[], pass.dy.f32()])
     }
 
     fn reads(&self) -> Reads {
@@ -278,69 +229,117 @@ impl Kernel for Sum {
     }
 }
 
-struct SumForward<'a>(Sample<'a>, &'a mut [f32]);
+/// The slopes of a sample, and what they meet: as for [`Both`], or only that of the sums.
+struct Sample<'a, const SIDES: usize> {
+    slopes: &'a [f32],
+    sides: [&'a [f32]; SIDES],
+}
 
-impl Work for SumForward<'_> {
+/// Vectors of features whose numbers are in registers for all functions, forward.
+const FORWARD: usize = 4;
+
+/// And backward, where as many sums are.
+const BACKWARD: usize = 2;
+
+/// Where the vectors of a block that starts at feature `from` lie.
+#[inline(always)]
+fn places<L: Lanes, const VECTORS: usize>(from: usize, features: usize) -> [Range<usize>; VECTORS] {
+    from_fn(|v| {
+        let start = (from + v * L::COUNT).min(features);
+        start..(start + L::COUNT).min(features)
+    })
+}
+
+struct Forward<'a, const SIDES: usize, const SCALE: bool> {
+    sample: Sample<'a, SIDES>,
+    y: &'a mut [f32],
+    sums: &'a mut [f32],
+}
+
+impl<const SIDES: usize, const SCALE: bool> Work for Forward<'_, SIDES, SCALE> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let Self(Sample { slopes, sides }, y) = self;
+        let Sample { slopes, sides } = self.sample;
         let features = sides[0].len();
-        y.fill(0.0);
-        for from in (0..features).step_by(VECTORS * L::COUNT) {
-            let places = vectors::<L>(from, features);
-            let [a, b] = sides.map(|side| places.clone().map(|at| lanes.load_some(&side[at])));
-            for (s, y) in slopes.chunks_exact(features).zip(&mut *y) {
-                let met: [L::Vector; VECTORS] = from_fn(|v| {
-                    let s = lanes.load_some(&s[places[v].clone()]);
-                    meet(lanes, s, a[v], b[v])
-                });
-                let sum = lanes.add(lanes.add(met[0], met[1]), lanes.add(met[2], met[3]));
-                *y += lanes.total(sum);
+        self.sums.fill(0.0);
+        for from in (0..features).step_by(FORWARD * L::COUNT) {
+            let places = places::<L, FORWARD>(from, features);
+            let met: [[L::Vector; SIDES]; FORWARD] =
+                from_fn(|v| from_fn(|side| lanes.load_some(&sides[side][places[v].clone()])));
+            for (row, slopes) in slopes.chunks_exact(features).enumerate() {
+                let mut sum = lanes.splat(0.0);
+                for v in 0..FORWARD {
+                    let s = lanes.load_some(&slopes[places[v].clone()]);
+                    let up = lanes.rectify(s);
+                    let down = lanes.sub(s, up);
+                    let [.., p, q] = met[v][..] else {
+                        unreachable!("two at least")
+                    };
+                    sum = lanes.mul_add(up, p, lanes.mul_add(down, q, sum));
+                    if SCALE {
+                        let y = lanes.mul_add(up, met[v][0], lanes.mul(down, met[v][1]));
+                        let to = &mut self.y[row * features..][places[v].clone()];
+                        lanes.store_some(y, to);
+                    }
+                }
+                self.sums[row] += lanes.total(sum);
             }
         }
     }
 }
 
-/// Gradients of a sample, where that of the result is one number a function, or one a slope if `WHOLE`.
-struct Backward<'a, const WHOLE: bool>(Gradients<'a>);
+struct Backward<'a, const SIDES: usize, const SCALE: bool> {
+    sample: Sample<'a, SIDES>,
+    dy: &'a [f32],
+    dsums: &'a [f32],
+    ds: &'a mut [f32],
+    /// The gradients of the sides, one after another.
+    sides: &'a mut [f32],
+}
 
-impl<const WHOLE: bool> Work for Backward<'_, WHOLE> {
+impl<const SIDES: usize, const SCALE: bool> Work for Backward<'_, SIDES, SCALE> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let Gradients {
-            sample: Sample { slopes, sides },
-            dy,
-            ds,
-            sides: gradients,
-        } = self.0;
+        let Sample { slopes, sides } = self.sample;
         let features = sides[0].len();
-        for from in (0..features).step_by(VECTORS * L::COUNT) {
-            let places = vectors::<L>(from, features);
-            let [a, b] = sides.map(|side| places.clone().map(|at| lanes.load_some(&side[at])));
-            let [mut da, mut db] = [[lanes.splat(0.0); VECTORS]; 2];
-            let rows = slopes.chunks_exact(features);
-            for (row, (s, ds)) in rows.zip(ds.chunks_exact_mut(features)).enumerate() {
-                for v in 0..VECTORS {
+        let none = lanes.splat(0.0);
+        for from in (0..features).step_by(BACKWARD * L::COUNT) {
+            let places = places::<L, BACKWARD>(from, features);
+            let met: [[L::Vector; SIDES]; BACKWARD] =
+                from_fn(|v| from_fn(|side| lanes.load_some(&sides[side][places[v].clone()])));
+            let mut gradients = [[none; SIDES]; BACKWARD];
+            for (row, slopes) in slopes.chunks_exact(features).enumerate() {
+                let dsum = lanes.splat(self.dsums[row]);
+                for v in 0..BACKWARD {
                     let at = places[v].clone();
-                    let dy = match WHOLE {
-                        true => lanes.load_some(&dy[row * features..][at.clone()]),
-                        false => lanes.splat(dy[row]),
-                    };
-                    let s = lanes.load_some(&s[at.clone()]);
+                    let s = lanes.load_some(&slopes[at.clone()]);
                     let up = lanes.rectify(s);
-                    da[v] = lanes.mul_add(dy, up, da[v]);
-                    db[v] = lanes.mul_add(dy, lanes.sub(s, up), db[v]);
-                    let slope = lanes.mul(dy, choose(lanes, s, a[v], b[v]));
-                    lanes.store_some(slope, &mut ds[at]);
+                    let down = lanes.sub(s, up);
+                    let mut slope = [none; 2];
+                    for side in 0..SIDES {
+                        let whole = SCALE && side < 2;
+                        let gradient = match whole {
+                            true => lanes.load_some(&self.dy[row * features..][at.clone()]),
+                            false => dsum,
+                        };
+                        let part = [up, down][side % 2];
+                        gradients[v][side] = lanes.mul_add(gradient, part, gradients[v][side]);
+                        slope[side % 2] = lanes.mul_add(gradient, met[v][side], slope[side % 2]);
+                    }
+                    let [up, down] = slope;
+                    let slope = lanes.add(lanes.keep(up, s), lanes.sub(down, lanes.keep(down, s)));
+                    lanes.store_some(slope, &mut self.ds[row * features..][at]);
                 }
             }
             for (v, at) in places.into_iter().enumerate() {
-                lanes.store_some(da[v], &mut gradients[0][at.clone()]);
-                lanes.store_some(db[v], &mut gradients[1][at]);
+                for side in 0..SIDES {
+                    let to = &mut self.sides[side * features..][at.clone()];
+                    lanes.store_some(gradients[v][side], to);
+                }
             }
         }
     }
@@ -357,23 +356,34 @@ mod tests {
     fn values_and_gradients_equal_the_composition() {
         for [samples, functions, features] in SHAPES {
             let slopes = tensor([samples, functions, features], 1);
-            let (a, b) = (
-                tensor([samples, features], 2),
-                tensor([samples, features], 3),
-            );
-            let reference = || composed(slopes.clone(), a.clone(), b.clone());
+            let [a, b, p, q] = [2, 3, 4, 5].map(|seed| tensor([samples, features], seed));
+            let sums = || {
+                let sums = composed(slopes.clone(), [p.clone(), q.clone()]).sum_dim(2);
+                sums.reshape([samples, functions])
+            };
+            let scaled = || composed(slopes.clone(), [a.clone(), b.clone()]);
+            let both = || {
+                by_sign(
+                    slopes.clone(),
+                    [a.clone(), b.clone()],
+                    [p.clone(), q.clone()],
+                )
+            };
             assert_same!(
-                scale_by_sign(slopes.clone(), a.clone(), b.clone()),
-                reference(),
-                [slopes, a, b],
-                1e-6
-            );
-            let sums = reference().sum_dim(2).reshape([samples, functions]);
-            assert_same!(
-                sum_by_sign(slopes.clone(), a.clone(), b.clone()),
-                sums,
-                [slopes, a, b],
+                sum_by_sign(slopes.clone(), p.clone(), q.clone()),
+                sums(),
+                [slopes, p, q],
                 1e-5
+            );
+            // Either output alone, and both.
+            assert_same!(both().0, scaled(), [slopes, a, b], 1e-5);
+            assert_same!(both().1, sums(), [slopes, p, q], 1e-5);
+            let joined = |(y, sums): (Tensor<3>, Tensor<2>)| y * sums.unsqueeze_dim(2);
+            assert_same!(
+                joined(both()),
+                joined((scaled(), sums())),
+                [slopes, a, b, p, q],
+                1e-4
             );
         }
     }
@@ -382,14 +392,13 @@ mod tests {
     fn nothing_at_all() {
         for [samples, functions, features] in [[0, 2, 3], [2, 0, 3], [2, 3, 0]] {
             let slopes = tensor([samples, functions, features], 1);
-            let side = tensor([samples, features], 2);
-            let y = scale_by_sign(slopes.clone(), side.clone(), side.clone());
+            let side = || tensor([samples, features], 2);
+            let (y, sums) = by_sign(slopes.clone(), [side(), side()], [side(), side()]);
             assert_eq!(y.dims(), slopes.dims());
-            let sums = sum_by_sign(slopes.clone(), side.clone(), side.clone());
-            let sums: Vec<f32> = sums.clone().into_data().try_to_vec().unwrap();
+            let sums: Vec<f32> = sums.into_data().try_to_vec().unwrap();
             assert_eq!(sums, vec![0.0; samples * functions]);
             let grads = y.sum().backward();
-            assert_eq!(side.grad(&grads).unwrap().dims(), [samples, features]);
+            assert_eq!(slopes.grad(&grads).unwrap().dims(), slopes.dims());
         }
     }
 
@@ -397,31 +406,32 @@ mod tests {
     fn views_and_doubles() {
         let slopes = tensor([5, 3, 20], 1);
         let (a, b) = (tensor([20, 5], 2), tensor([5, 20], 3));
+        let sides = || [a.clone().transpose(), b.clone()];
         assert_same!(
-            scale_by_sign(slopes.clone(), a.clone().transpose(), b.clone()),
-            composed(slopes.clone(), a.clone().transpose(), b.clone()),
+            by_sign(slopes.clone(), sides(), sides()).0,
+            composed(slopes.clone(), sides()),
             [slopes, a, b],
             1e-6
         );
-        let double = |x: &Tensor<2>| x.clone().cast(DType::F64);
-        let sums = sum_by_sign(slopes.cast(DType::F64), double(&b), double(&b));
-        assert_eq!((sums.dims(), sums.dtype()), ([5, 3], DType::F64));
+        let double = || b.clone().cast(DType::F64);
+        let slopes = slopes.cast(DType::F64);
+        let (y, sums) = by_sign(slopes.clone(), [double(), double()], [double(), double()]);
+        assert_eq!((y.dtype(), sums.dims()), (DType::F64, [5, 3]));
+        assert_eq!(sum_by_sign(slopes, double(), double()).dims(), [5, 3]);
     }
 
     #[test]
     fn is_the_same_for_any_number_of_threads() {
         assert_same_for_any_threads(|| {
             let slopes = tensor([40, 10, 131], 1);
-            let (a, b) = (tensor([40, 131], 2), tensor([40, 131], 3));
-            let scaled = scale_by_sign(slopes.clone(), a.clone(), b.clone());
-            let sums = sum_by_sign(slopes.clone(), a.clone(), b.clone());
-            let loss = scaled.clone().square().sum() + sums.clone().square().sum();
+            let sides = [2, 3, 4, 5].map(|seed| tensor([40, 131], seed));
+            let [a, b, p, q] = sides.clone();
+            let (y, sums) = by_sign(slopes.clone(), [a, b], [p, q]);
+            let loss = y.clone().square().sum() + sums.clone().square().sum();
             let grads = loss.backward();
-            let all = [scaled.into_data(), sums.into_data()].into_iter();
-            let sides = [a, b].map(|side| side.grad(&grads).unwrap().into_data());
-            let all = all
-                .chain([slopes.grad(&grads).unwrap().into_data()])
-                .chain(sides);
+            let all = [y.into_data(), sums.into_data()].into_iter();
+            let all = all.chain([slopes.grad(&grads).unwrap().into_data()]);
+            let all = all.chain(sides.map(|side| side.grad(&grads).unwrap().into_data()));
             all.flat_map(|data| data.try_to_vec::<f32>().unwrap())
                 .collect()
         });

@@ -1,15 +1,15 @@
 //! ReLU of a box of numbers, given by center and radius.
 
 use crate::memory::Buffer;
-use crate::op::{Array, Kernel, Pass, Reads, binary, runs_on};
-use crate::parallel::{PIECE, pieces};
+use crate::op::{Array, Pair, PairKernel, Pass, binary, runs_on};
+use crate::parallel::{PIECE, cuts};
 use crate::simd::vectorized;
 use burn::tensor::{DType, Tensor};
 
 /// Center and radius of the box that ReLU makes of the box `center ± radius`: with `l = max(0, c − r)` and
 /// `u = max(0, c + r)`, `(l + u) / 2` and `(u − l) / 2`.
 ///
-/// Each is one pass over the inputs, and so is each of its gradients; from primitives it is four.
+/// One pass over the inputs, and one for both gradients; from primitives it is seven, and more back.
 ///
 /// # Panics
 /// If the shapes differ.
@@ -32,8 +32,7 @@ pub fn interval_relu<const D: usize>(
     if !runs_on(&center, &[DType::F32]) {
         return composed(center, radius);
     }
-    let half = |sign| binary(Half { sign }, center.clone(), radius.clone());
-    (half(1.0), half(-1.0))
+    Pair::run(IntervalRelu, |pair| binary(pair, center, radius))
 }
 
 /// The same from Burn's primitives.
@@ -43,59 +42,73 @@ fn composed<const D: usize>(center: Tensor<D>, radius: Tensor<D>) -> (Tensor<D>,
     ((upper.clone() + lower.clone()) * 0.5, (upper - lower) * 0.5)
 }
 
-/// `(u + s l) / 2` with the sign `s`.
 #[derive(Debug)]
-struct Half {
-    sign: f32,
-}
+struct IntervalRelu;
 
-impl Kernel for Half {
-    fn forward(&self, inputs: &[Array], _: bool) -> (Array, Vec<Array>) {
+impl PairKernel for IntervalRelu {
+    fn forward(&self, inputs: &[Array], _: bool) -> ([Array; 2], Vec<Array>) {
         let (center, radius) = (inputs[0].f32(), inputs[1].f32());
-        let mut y = Buffer::new(center.len());
-        pieces(&mut y, PIECE, |start, y| {
-            let (center, radius) = (&center[start..][..y.len()], &radius[start..][..y.len()]);
-            vectorized(
-                #[inline(always)]
-                || {
-                    for ((y, c), r) in y.iter_mut().zip(center).zip(radius) {
-                        *y = 0.5 * (positive(c + r) + self.sign * positive(c - r));
-                    }
-                },
-            );
-        });
-        (Array::from_buffer(y, inputs[0].shape()), vec![])
-    }
-
-    fn backward(&self, pass: Pass<'_>) -> Vec<Option<Array>> {
-        let (center, radius) = (pass.inputs[0].f32(), pass.inputs[1].f32());
-        let dy = pass.dy.f32();
-        // The center moves both bounds alike, the radius moves them apart.
-        let gradient = |sign: f32| {
-            let mut out = Buffer::new(dy.len());
-            pieces(&mut out, PIECE, |start, out| {
-                let (center, radius) =
-                    (&center[start..][..out.len()], &radius[start..][..out.len()]);
-                let dy = &dy[start..][..out.len()];
+        let size = center.len();
+        let [mut centers, mut radii] = [(); 2].map(|()| Buffer::new(size));
+        let outs = [(&mut centers[..], PIECE), (&mut radii[..], PIECE)];
+        cuts(
+            outs,
+            size.div_ceil(PIECE),
+            size,
+            |index, [centers, radii]| {
+                let piece = index * PIECE..index * PIECE + centers.len();
+                let inputs = center[piece.clone()].iter().zip(&radius[piece]);
                 vectorized(
                     #[inline(always)]
                     || {
-                        for (((out, c), r), dy) in out.iter_mut().zip(center).zip(radius).zip(dy) {
-                            *out = 0.5 * dy * (step(c + r) + sign * step(c - r));
+                        for ((center, radius), (c, r)) in centers.iter_mut().zip(radii).zip(inputs)
+                        {
+                            let (lower, upper) = (positive(c - r), positive(c + r));
+                            *center = 0.5 * (upper + lower);
+                            *radius = 0.5 * (upper - lower);
                         }
                     },
                 );
-            });
-            Array::from_buffer(out, pass.inputs[0].shape())
-        };
-        vec![
-            pass.wanted[0].then(|| gradient(self.sign)),
-            pass.wanted[1].then(|| gradient(-self.sign)),
-        ]
+            },
+        );
+        let output = |buffer| Array::from_buffer(buffer, inputs[0].shape());
+        ([output(centers), output(radii)], vec![])
     }
 
-    fn reads(&self) -> Reads {
-        Reads::INPUTS
+    fn backward(&self, pass: Pass<'_>, dy: [Option<Array>; 2]) -> Vec<Option<Array>> {
+        let (center, radius) = (pass.inputs[0].f32(), pass.inputs[1].f32());
+        let size = center.len();
+        let dy = dy.map(|dy| dy.unwrap_or_else(|| Array::new(vec![0.0_f32; size], [size])));
+        let (by_center, by_radius) = (dy[0].f32(), dy[1].f32());
+        let [mut centers, mut radii] = [(); 2].map(|()| Buffer::new(size));
+        let outs = [(&mut centers[..], PIECE), (&mut radii[..], PIECE)];
+        cuts(
+            outs,
+            size.div_ceil(PIECE),
+            size,
+            |index, [centers, radii]| {
+                let piece = index * PIECE..index * PIECE + centers.len();
+                let inputs = center[piece.clone()].iter().zip(&radius[piece.clone()]);
+                let dy = by_center[piece.clone()].iter().zip(&by_radius[piece]);
+                vectorized(
+                    #[inline(always)]
+                    || {
+                        let outs = centers.iter_mut().zip(radii);
+                        for (((center, radius), (c, r)), (dc, dr)) in outs.zip(inputs).zip(dy) {
+                            // The center moves both bounds alike, the radius moves them apart.
+                            let (lower, upper) = (step(c - r) * (dc - dr), step(c + r) * (dc + dr));
+                            *center = 0.5 * (upper + lower);
+                            *radius = 0.5 * (upper - lower);
+                        }
+                    },
+                );
+            },
+        );
+        let gradients = [centers, radii].into_iter().enumerate();
+        let gradients = gradients.map(|(input, gradient)| {
+            pass.wanted[input].then(|| Array::from_buffer(gradient, pass.inputs[input].shape()))
+        });
+        gradients.collect()
     }
 }
 
@@ -123,6 +136,15 @@ mod tests {
             // Different weights, so that no gradient cancels.
             let both = |(c, r): (Tensor<2>, Tensor<2>)| c * 3.0 + r;
             let radius = radius.detach().require_grad();
+            for side in 0..2 {
+                let side = |(c, r): (Tensor<2>, Tensor<2>)| [c, r][side].clone();
+                assert_same!(
+                    side(interval_relu(center.clone(), radius.clone())),
+                    side(composed(center.clone(), radius.clone())),
+                    [center, radius],
+                    1e-6
+                );
+            }
             assert_same!(
                 both(interval_relu(center.clone(), radius.clone())),
                 both(composed(center.clone(), radius.clone())),

@@ -66,7 +66,7 @@ pub use add::add;
 pub use attention::{Attention, attention, attention_packed, padding_bias};
 pub use b_spline::{MOST_ORDER, b_spline, b_spline_basis};
 pub use batch_norm::{batch_norm, batch_norm_inference};
-pub use by_sign::{scale_by_sign, sum_by_sign};
+pub use by_sign::{by_sign, sum_by_sign};
 pub use causal_conv::causal_conv;
 pub use conv::ConvShape;
 pub use conv2d::{Conv2d, conv_transpose2d, conv2d};

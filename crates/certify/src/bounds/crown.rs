@@ -3,17 +3,17 @@
 use super::margin::{indices, margins};
 use super::{Bounds, Interval, Rounding};
 use crate::error::Result;
-use crate::graph::{Layer, Network, Pool, Statistics, affine, pictures};
+use crate::graph::{Layer, Network, Pool, Statistics, Window, affine, pictures};
 use burn::module::Param;
-use burn::tensor::{IndexingUpdateOp, Tensor, module, ops::MaxPoolOptions};
-use offprint_kernels::{Conv2d as Conv2dOptions, conv_transpose2d, scale_by_sign, sum_by_sign};
+use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData};
+use offprint_kernels::{Conv2d as Conv2dOptions, by_sign, conv_transpose2d, sum_by_sign};
 
 /// Lower bounds of `logit[label] − logit[j]` over the input box, by one backward pass of linear bounds whose ReLU
 /// relaxations use the intervals of [`interval_forward`](super::interval_forward).
 ///
 /// A ReLU with input bounds `l`, `u` (brought to `l ≤ 0 ≤ u` first) lies below `u (x − l) / (u − l)` and above `a x`, with
 /// `a = 1` if `u / (u − l) > ½` and 0 else. Max pooling lies below the largest upper bound and above the element with the
-/// largest lower bound. Slopes keep their gradient. Outward-rounded bounds take from each margin what the interval margins
+/// largest lower bound, and is that element where no other can exceed it. Slopes keep their gradient. Outward-rounded bounds take from each margin what the interval margins
 /// lose by rounding: the same sums, in another order.
 ///
 /// # Shapes
@@ -81,25 +81,27 @@ pub fn crown_ibp(
             }
             Layer::BatchNorm(norm) => {
                 let (scale, shift) = affine(norm, statistics.and_then(|s| s.of(number)));
-                let added = (!merged.shifts[number]).then(|| shifted(&slope, shift));
-                let slope = match merged.linear(value) {
+                match merged.linear(value) {
                     Some(layer) => {
                         merged.scales[layer] = Some(scale);
-                        slope
+                        let added = (!merged.shifts[number]).then(|| shifted(&slope, shift));
+                        (slope, added)
                     }
                     None => {
-                        let scale = spread(scale, slope.dims());
-                        scale_by_sign(slope, scale.clone(), scale)
+                        let [scale, shift] = [scale, shift].map(|x| spread(x, slope.dims()));
+                        let (scales, shifts) = ([scale.clone(), scale], [shift.clone(), shift]);
+                        let (slope, added) = by_sign(slope, scales, shifts);
+                        (slope, Some(added))
                     }
-                };
-                (slope, added)
+                }
             }
             Layer::Relu(_) => {
                 let (slope, added) = relu(slope, &bounds.values[value], merged.shift(value));
                 (slope, Some(added))
             }
             Layer::MaxPool(pool) => {
-                let (slope, added) = max_pool(pool, slope, &bounds.values[value], shape);
+                let (slope, added) =
+                    max_pool(pool, slope, &bounds.values[value], shape, &node.shape);
                 (slope, Some(added))
             }
             Layer::AvgPool(pool) => (avg_pool(pool, slope, shape, &node.shape), None),
@@ -188,8 +190,10 @@ impl<'a> Merged<'a> {
             Layer::Conv2d(layer) => layer.bias.as_ref()?.val(),
             Layer::BatchNorm(norm) => {
                 let (scale, shift) = affine(norm, self.statistics.and_then(|s| s.of(number)));
+                // One that keeps its factors adds with them.
                 let before = node.inputs[0];
-                match self.linear(before).and_then(|_| self.shift(before)) {
+                self.linear(before)?;
+                match self.shift(before) {
                     Some(bias) => shift + scale * bias,
                     None => shift,
                 }
@@ -236,52 +240,117 @@ fn relu(slope: Tensor<3>, before: &Interval, shift: Option<Tensor<1>>) -> (Tenso
     let upper = upper.max_pair(lower.clone() + 1e-8);
     let above = upper.clone() / (upper - lower.clone());
     let below = above.clone().greater_elem(0.5).float().cast(above.dtype());
-    let slope = scale_by_sign(slope, below, above);
-    // Below the upper line lies `above (x − l)`: a slope that is negative, and now holds `above`, adds `−l` times itself.
-    let (positive, negative) = match shift {
+    // Below the upper line lies `above (x − l)`.
+    let offset = -(above.clone() * lower);
+    let offsets = match shift {
         Some(shift) => {
             let shift = spread(shift, slope.dims());
-            (shift.clone(), shift - lower)
+            let upward = below.clone() * shift.clone();
+            [upward, offset + above.clone() * shift]
         }
-        None => (lower.zeros_like(), -lower),
+        None => [offset.zeros_like(), offset],
     };
-    let added = sum_by_sign(slope.clone(), positive, negative);
-    (slope, added)
+    by_sign(slope, [below, above], offsets)
 }
 
+/// Each window lies above the element with the largest lower bound, and below the largest upper bound; where no other
+/// element can exceed the former, the window is that element.
 fn max_pool(
     pool: &Pool,
     slope: Tensor<3>,
     before: &Interval,
-    shape: &[usize],
+    input: &[usize],
+    output: &[usize],
 ) -> (Tensor<3>, Tensor<2>) {
     let [samples, classes, _] = slope.dims();
-    let window = pool.window;
-    let options = MaxPoolOptions {
-        kernel_size: window.kernel,
-        stride: window.stride,
-        padding: window.padding.map(|side| (side, side)),
-        dilation: [1, 1],
-        ceil_mode: false,
+    let (channels, places) = (input[0], input[1] * input[2]);
+    let (planes, windows) = (samples * channels, output[1] * output[2]);
+    let choices = choices(pool.window, before, input, output);
+    let device = slope.device();
+    let index = |places: Vec<i64>| {
+        let data = TensorData::new(places, [planes, windows]);
+        Tensor::<2, Int>::from_data(data, &device)
     };
-    let upper = module::max_pool2d(pictures(before.upper(), shape), options.clone());
-    let (_, chosen) = module::max_pool2d_with_indices(pictures(before.lower(), shape), options);
-    let [_, channels, height, width] = chosen.dims();
-    let (outputs, places) = (height * width, shape[1] * shape[2]);
-    let upper = upper.reshape([samples, channels * outputs]);
-    let added = sum_by_sign(slope.clone(), upper.zeros_like(), upper);
+    let (chosen, largest) = (index(choices.chosen), index(choices.largest));
+    let upper = before.upper().reshape([planes, places]).gather(1, largest);
+    let upper = upper.reshape([samples, channels * windows]);
+    let alone = TensorData::new(choices.alone, [samples, channels * windows]);
+    let alone = Tensor::<2>::from_data(alone, (&device, upper.dtype()));
+    let below = upper * (alone.ones_like() - alone.clone());
+    let factors = [alone.ones_like(), alone];
+    let (slope, added) = by_sign(slope, factors, [below.zeros_like(), below]);
     // Each window's slope goes to the element that it chose.
     let chosen = chosen
-        .reshape([samples, 1, channels, outputs])
+        .reshape([samples, 1, channels, windows])
         .repeat_dim(1, classes)
-        .reshape([samples * classes, channels, outputs]);
-    let positive = slope
-        .clamp_min(0.0)
-        .reshape([samples * classes, channels, outputs]);
-    let options = (&positive.device(), positive.dtype());
-    let nothing = Tensor::<3>::zeros([samples * classes, channels, places], options);
-    let before = nothing.scatter(2, chosen, positive, IndexingUpdateOp::Add);
+        .reshape([samples * classes, channels, windows]);
+    let slope = slope.reshape([samples * classes, channels, windows]);
+    let nothing = Tensor::<3>::zeros(
+        [samples * classes, channels, places],
+        (&device, slope.dtype()),
+    );
+    let before = nothing.scatter(2, chosen, slope, IndexingUpdateOp::Add);
     (before.reshape([samples, classes, channels * places]), added)
+}
+
+/// Of each window: places in the plane, and marks.
+struct Choices {
+    /// The element with the largest lower bound.
+    chosen: Vec<i64>,
+    /// The element with the largest upper bound.
+    largest: Vec<i64>,
+    /// 1 where no other's upper bound is above the chosen one's lower bound, 0 elsewhere.
+    alone: Vec<f32>,
+}
+
+fn choices(window: Window, before: &Interval, input: &[usize], output: &[usize]) -> Choices {
+    let (lower, upper) = (before.lower().into_data(), before.upper().into_data());
+    let [lower, upper] = [lower, upper].map(|data| data.iter::<f64>().collect::<Vec<_>>());
+    let (height, width) = (input[1], input[2]);
+    let (mut chosen, mut largest, mut alone) = (Vec::new(), Vec::new(), Vec::new());
+    let reach = |axis: usize, at: usize, size: usize| {
+        let first = (at * window.stride[axis]) as isize - window.padding[axis] as isize;
+        let end = first + window.kernel[axis] as isize;
+        first.max(0) as usize..(end.max(0) as usize).min(size)
+    };
+    for (lower, upper) in lower
+        .chunks_exact(height * width)
+        .zip(upper.chunks_exact(height * width))
+    {
+        for i in 0..output[1] {
+            for j in 0..output[2] {
+                let lines = reach(0, i, height);
+                let cells = || {
+                    let columns = reach(1, j, width);
+                    lines.clone().flat_map(move |line| {
+                        columns.clone().map(move |column| line * width + column)
+                    })
+                };
+                // The first of equal ones, as pooling itself.
+                let best = |bound: &[f64]| {
+                    cells()
+                        .reduce(|best, cell| {
+                            if bound[cell] > bound[best] {
+                                cell
+                            } else {
+                                best
+                            }
+                        })
+                        .unwrap_or(0)
+                };
+                let (most, top) = (best(lower), best(upper));
+                chosen.push(most as i64);
+                largest.push(top as i64);
+                let beaten = cells().all(|cell| cell == most || upper[cell] <= lower[most]);
+                alone.push(f32::from(u8::from(beaten)));
+            }
+        }
+    }
+    Choices {
+        chosen,
+        largest,
+        alone,
+    }
 }
 
 fn avg_pool(pool: &Pool, slope: Tensor<3>, input: &[usize], output: &[usize]) -> Tensor<3> {

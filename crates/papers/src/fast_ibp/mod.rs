@@ -64,7 +64,7 @@ pub static WORK: Work = Work {
     ],
     study: &study::FastIbpStudy,
     golden: golden::METHODS,
-    report: None,
+    report: Some(include_str!("../../../../reports/fast-ibp/report.json")),
     benches: bench::benches,
     command: Some(&files::OnFiles),
 };

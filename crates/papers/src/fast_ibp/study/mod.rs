@@ -165,6 +165,11 @@ impl Study for FastIbpStudy {
         }
     }
 
+    fn chosen(&self, settings: &FastIbpSettings) -> Option<&'static str> {
+        let tuned = include_str!("../../../../../reports/fast-ibp/tuned.toml");
+        (settings.data == DataSet::Mnist).then_some(tuned)
+    }
+
     fn check_data(&self, settings: &FastIbpSettings, data_dir: Option<&Path>) -> Result<()> {
         sets::Sets::load(settings, data_dir).map(drop)
     }
