@@ -1,12 +1,13 @@
 //! CROWN-IBP: margins bounded by linear functions of the input.
 
-use super::margin::{indices, margins};
-use super::{Bounds, Interval, Rounding};
+use super::margin::margins;
+use super::relaxation::{avg_pool, max_pool, relu};
+use super::{Bounds, Rounding};
 use crate::error::Result;
-use crate::graph::{Layer, Network, Pool, Statistics, Window, affine, pictures};
+use crate::graph::{Layer, Network, Statistics, affine, pictures};
 use burn::module::Param;
-use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData};
-use offprint_kernels::{Conv2d as Conv2dOptions, by_sign, conv_transpose2d, sum_by_sign};
+use burn::tensor::{Int, Tensor, TensorData};
+use offprint_kernels::{by_sign, conv_transpose2d, sum_by_sign};
 
 /// Lower bounds of `logit[label] − logit[j]` over the input box, by one backward pass of linear bounds whose ReLU
 /// relaxations use the intervals of [`interval_forward`](super::interval_forward).
@@ -36,17 +37,16 @@ pub fn crown_ibp(
     let [samples, _] = input.dims();
     network.check_labels(labels, samples)?;
     let classes = network.outputs();
-    let center = input.center();
-    // Rows of the differences: +1 at the label, −1 at class j.
-    let targets = indices(labels, &center.device());
-    let options = (&center.device(), center.dtype());
-    let eye = Tensor::<2>::eye(classes, &center.device()).cast(center.dtype());
-    let own = eye.clone().select(0, targets);
-    let differences = own.reshape([samples, 1, classes]) - eye.reshape([1, classes, classes]);
+    let options = (&input.center.device(), input.center.dtype());
+    if classes == 1 {
+        return Ok(Tensor::zeros([samples, 1], options));
+    }
+    let functions = classes - 1;
     let mut slopes: Vec<Option<Tensor<3>>> = vec![None; network.nodes.len() + 1];
-    slopes[network.nodes.len()] = Some(differences);
+    let rows = TensorData::new(differences(labels, classes), [samples, functions, classes]);
+    slopes[network.nodes.len()] = Some(Tensor::from_data(rows, options));
     let mut merged = Merged::new(network, statistics);
-    let mut constant = Tensor::<2>::zeros([samples, classes], options);
+    let mut constant = Tensor::<2>::zeros([samples, functions], options);
     for (number, node) in network.nodes.iter().enumerate().rev() {
         let Some(slope) = slopes[number + 1].take() else {
             continue;
@@ -63,9 +63,9 @@ pub fn crown_ibp(
                     None => layer.weight.val(),
                 };
                 let [_, outputs] = weight.dims();
-                let rows = slope.reshape([samples * classes, outputs]);
+                let rows = slope.reshape([samples * functions, outputs]);
                 let product = offprint_kernels::matmul(rows, weight.transpose());
-                (product.reshape([samples, classes, features]), added)
+                (product.reshape([samples, functions, features]), added)
             }
             Layer::Conv2d(layer) => {
                 let bias = merged.bias(number, layer.bias.as_ref());
@@ -77,7 +77,7 @@ pub fn crown_ibp(
                 let pictures = as_pictures(slope, &node.shape);
                 let size = [shape[1], shape[2]];
                 let before = conv_transpose2d(pictures, weight, size, layer.options);
-                (before.reshape([samples, classes, features]), added)
+                (before.reshape([samples, functions, features]), added)
             }
             Layer::BatchNorm(norm) => {
                 let (scale, shift) = affine(norm, statistics.and_then(|s| s.of(number)));
@@ -118,10 +118,42 @@ pub fn crown_ibp(
     }
     let slope = slopes[0].take().expect("every value comes from the input");
     let lower = sum_by_sign(slope, input.lower(), input.upper()) + constant;
+    let lower = with_labels(lower, labels);
     match bounds.rounding {
         Rounding::Nearest => Ok(lower),
         Rounding::Outward => Ok(lower - lost(network, bounds, labels)?),
     }
+}
+
+/// Rows of `logit[label] − logit[j]` for every class `j` but the label, one sample after another.
+fn differences(labels: &[usize], classes: usize) -> Vec<f32> {
+    let mut rows = Vec::with_capacity(labels.len() * classes * (classes - 1));
+    for &label in labels {
+        for other in (0..classes).filter(|&class| class != label) {
+            rows.extend((0..classes).map(|class| match class {
+                _ if class == label => 1.0,
+                _ if class == other => -1.0,
+                _ => 0.0,
+            }));
+        }
+    }
+    rows
+}
+
+/// Margins with the label's, which is 0, among them.
+fn with_labels(lower: Tensor<2>, labels: &[usize]) -> Tensor<2> {
+    let [samples, functions] = lower.dims();
+    let (device, dtype) = (lower.device(), lower.dtype());
+    let places = labels.iter().flat_map(|&label| {
+        (0..=functions).map(move |class| match class {
+            _ if class == label => functions as i64,
+            _ => (class - usize::from(class > label)) as i64,
+        })
+    });
+    let places = TensorData::new(places.collect(), [samples, functions + 1]);
+    let places = Tensor::<2, Int>::from_data(places, &device);
+    let zero = Tensor::zeros([samples, 1], (&device, dtype));
+    Tensor::cat(vec![lower, zero], 1).gather(1, places)
 }
 
 /// What outward rounding takes from interval margins.
@@ -215,7 +247,7 @@ impl<'a> Merged<'a> {
 }
 
 /// A number a channel as one a feature of every sample, `[samples, features]`.
-fn spread(x: Tensor<1>, [samples, _, features]: [usize; 3]) -> Tensor<2> {
+pub(super) fn spread(x: Tensor<1>, [samples, _, features]: [usize; 3]) -> Tensor<2> {
     let [channels] = x.dims();
     let x = x.reshape([1, channels, 1]);
     x.expand([samples, channels, features / channels])
@@ -228,149 +260,8 @@ fn shifted(slope: &Tensor<3>, x: Tensor<1>) -> Tensor<2> {
     sum_by_sign(slope.clone(), x.clone(), x)
 }
 
-/// Slopes as pictures, `[samples · classes, …]`.
-fn as_pictures(slope: Tensor<3>, shape: &[usize]) -> Tensor<4> {
-    let [samples, classes, features] = slope.dims();
-    pictures(slope.reshape([samples * classes, features]), shape)
-}
-
-fn relu(slope: Tensor<3>, before: &Interval, shift: Option<Tensor<1>>) -> (Tensor<3>, Tensor<2>) {
-    let lower = before.lower().clamp_max(0.0);
-    let upper = before.upper().clamp_min(0.0);
-    let upper = upper.max_pair(lower.clone() + 1e-8);
-    let above = upper.clone() / (upper - lower.clone());
-    let below = above.clone().greater_elem(0.5).float().cast(above.dtype());
-    // Below the upper line lies `above (x − l)`.
-    let offset = -(above.clone() * lower);
-    let offsets = match shift {
-        Some(shift) => {
-            let shift = spread(shift, slope.dims());
-            let upward = below.clone() * shift.clone();
-            [upward, offset + above.clone() * shift]
-        }
-        None => [offset.zeros_like(), offset],
-    };
-    by_sign(slope, [below, above], offsets)
-}
-
-/// Each window lies above the element with the largest lower bound, and below the largest upper bound; where no other
-/// element can exceed the former, the window is that element.
-fn max_pool(
-    pool: &Pool,
-    slope: Tensor<3>,
-    before: &Interval,
-    input: &[usize],
-    output: &[usize],
-) -> (Tensor<3>, Tensor<2>) {
-    let [samples, classes, _] = slope.dims();
-    let (channels, places) = (input[0], input[1] * input[2]);
-    let (planes, windows) = (samples * channels, output[1] * output[2]);
-    let choices = choices(pool.window, before, input, output);
-    let device = slope.device();
-    let index = |places: Vec<i64>| {
-        let data = TensorData::new(places, [planes, windows]);
-        Tensor::<2, Int>::from_data(data, &device)
-    };
-    let (chosen, largest) = (index(choices.chosen), index(choices.largest));
-    let upper = before.upper().reshape([planes, places]).gather(1, largest);
-    let upper = upper.reshape([samples, channels * windows]);
-    let alone = TensorData::new(choices.alone, [samples, channels * windows]);
-    let alone = Tensor::<2>::from_data(alone, (&device, upper.dtype()));
-    let below = upper * (alone.ones_like() - alone.clone());
-    let factors = [alone.ones_like(), alone];
-    let (slope, added) = by_sign(slope, factors, [below.zeros_like(), below]);
-    // Each window's slope goes to the element that it chose.
-    let chosen = chosen
-        .reshape([samples, 1, channels, windows])
-        .repeat_dim(1, classes)
-        .reshape([samples * classes, channels, windows]);
-    let slope = slope.reshape([samples * classes, channels, windows]);
-    let nothing = Tensor::<3>::zeros(
-        [samples * classes, channels, places],
-        (&device, slope.dtype()),
-    );
-    let before = nothing.scatter(2, chosen, slope, IndexingUpdateOp::Add);
-    (before.reshape([samples, classes, channels * places]), added)
-}
-
-/// Of each window: places in the plane, and marks.
-struct Choices {
-    /// The element with the largest lower bound.
-    chosen: Vec<i64>,
-    /// The element with the largest upper bound.
-    largest: Vec<i64>,
-    /// 1 where no other's upper bound is above the chosen one's lower bound, 0 elsewhere.
-    alone: Vec<f32>,
-}
-
-fn choices(window: Window, before: &Interval, input: &[usize], output: &[usize]) -> Choices {
-    let (lower, upper) = (before.lower().into_data(), before.upper().into_data());
-    let [lower, upper] = [lower, upper].map(|data| data.iter::<f64>().collect::<Vec<_>>());
-    let (height, width) = (input[1], input[2]);
-    let (mut chosen, mut largest, mut alone) = (Vec::new(), Vec::new(), Vec::new());
-    let reach = |axis: usize, at: usize, size: usize| {
-        let first = (at * window.stride[axis]) as isize - window.padding[axis] as isize;
-        let end = first + window.kernel[axis] as isize;
-        first.max(0) as usize..(end.max(0) as usize).min(size)
-    };
-    for (lower, upper) in lower
-        .chunks_exact(height * width)
-        .zip(upper.chunks_exact(height * width))
-    {
-        for i in 0..output[1] {
-            for j in 0..output[2] {
-                let lines = reach(0, i, height);
-                let cells = || {
-                    let columns = reach(1, j, width);
-                    lines.clone().flat_map(move |line| {
-                        columns.clone().map(move |column| line * width + column)
-                    })
-                };
-                // The first of equal ones, as pooling itself.
-                let best = |bound: &[f64]| {
-                    cells()
-                        .reduce(|best, cell| {
-                            if bound[cell] > bound[best] {
-                                cell
-                            } else {
-                                best
-                            }
-                        })
-                        .unwrap_or(0)
-                };
-                let (most, top) = (best(lower), best(upper));
-                chosen.push(most as i64);
-                largest.push(top as i64);
-                let beaten = cells().all(|cell| cell == most || upper[cell] <= lower[most]);
-                alone.push(f32::from(u8::from(beaten)));
-            }
-        }
-    }
-    Choices {
-        chosen,
-        largest,
-        alone,
-    }
-}
-
-fn avg_pool(pool: &Pool, slope: Tensor<3>, input: &[usize], output: &[usize]) -> Tensor<3> {
-    let [samples, classes, _] = slope.dims();
-    let window = pool.window;
-    // Each channel by itself: channels are samples.
-    let [rows, channels] = [samples * classes, input[0]];
-    let slope = as_pictures(slope, output).reshape([rows * channels, 1, output[1], output[2]]);
-    let [height, width] = window.kernel;
-    let share = 1.0 / (height * width) as f64;
-    let weight = Tensor::<4>::full(
-        [1, 1, height, width],
-        share,
-        (&slope.device(), slope.dtype()),
-    );
-    let options = Conv2dOptions {
-        stride: window.stride,
-        padding: window.padding,
-        ..Conv2dOptions::default()
-    };
-    let before = conv_transpose2d(slope, weight, [input[1], input[2]], options);
-    before.reshape([samples, classes, channels * input[1] * input[2]])
+/// Slopes as pictures, `[samples · functions, …]`.
+pub(super) fn as_pictures(slope: Tensor<3>, shape: &[usize]) -> Tensor<4> {
+    let [samples, functions, features] = slope.dims();
+    pictures(slope.reshape([samples * functions, features]), shape)
 }

@@ -6,6 +6,7 @@
 mod crown;
 mod interval;
 mod margin;
+mod relaxation;
 mod rounding;
 
 pub use crown::crown_ibp;
