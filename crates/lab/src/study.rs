@@ -63,6 +63,26 @@ pub struct Arm {
     pub quick: bool,
 }
 
+impl Arm {
+    /// An arm of both budgets.
+    pub const fn new(name: &'static str, role: Role, about: &'static str) -> Self {
+        Self {
+            name,
+            role,
+            about,
+            quick: true,
+        }
+    }
+
+    /// The same arm in the full budget alone.
+    pub const fn only_full(self) -> Self {
+        Self {
+            quick: false,
+            ..self
+        }
+    }
+}
+
 /// Which way a metric is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

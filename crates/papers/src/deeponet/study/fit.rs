@@ -12,7 +12,7 @@ use burn::{
 };
 use offprint_data::{LastBatch, batches};
 use offprint_kernels::AdamW;
-use offprint_lab::{Error, Result, checkpoint::Checkpoint, store::number, trial::Trial};
+use offprint_lab::{Error, Result, checkpoint::Checkpoint, draw::mix, store::number, trial::Trial};
 use serde::{Deserialize, Serialize};
 
 /// A network to train.
@@ -236,12 +236,4 @@ fn scores(model: Option<&Model>, data: &Data) -> Result<Scores> {
         trimmed: test.trimmed,
         relative: test.relative,
     })
-}
-
-/// A seed from two numbers (SplitMix64's finalizer), so that near numbers do not give near seeds.
-fn mix(a: u64, b: u64) -> u64 {
-    let mut z = a.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(b);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }

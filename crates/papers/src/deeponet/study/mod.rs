@@ -27,70 +27,47 @@ use task::{System, Task};
 pub struct DeepONetStudy;
 
 const ARMS: &[Arm] = &[
-    arm(
+    Arm::new(
         "deeponet",
         Role::Method,
         "one branch network of p outputs, with bias",
-        true,
     ),
-    arm(
-        "deeponet-no-bias",
-        Role::Ablation,
-        "the same without b_0",
-        false,
-    ),
-    arm(
+    Arm::new("deeponet-no-bias", Role::Ablation, "the same without b_0").only_full(),
+    Arm::new(
         "stacked",
         Role::Method,
         "p branch networks of one output, with bias",
-        true,
     ),
-    arm(
-        "stacked-no-bias",
-        Role::Ablation,
-        "the same without b_0",
-        false,
-    ),
-    arm(
+    Arm::new("stacked-no-bias", Role::Ablation, "the same without b_0").only_full(),
+    Arm::new(
         "fnn",
         Role::Baseline,
         "dense network on sensors and point together",
-        true,
     ),
-    arm(
+    Arm::new(
         "resnet",
         Role::Baseline,
         "residual dense network on the same",
-        true,
     ),
-    arm(
+    Arm::new(
         "seq2seq",
         Role::Baseline,
         "GRU encoder and decoder over the sensor grid",
-        false,
-    ),
-    arm(
+    )
+    .only_full(),
+    Arm::new(
         "sensors",
         Role::Method,
         "DeepONet, from 2 sensors up, on four length scales",
-        false,
-    ),
-    arm(
+    )
+    .only_full(),
+    Arm::new(
         "samples",
         Role::Method,
         "DeepONet, from 16 training pairs up",
-        false,
-    ),
+    )
+    .only_full(),
 ];
-
-const fn arm(name: &'static str, role: Role, about: &'static str, quick: bool) -> Arm {
-    Arm {
-        name,
-        role,
-        about,
-        quick,
-    }
-}
 
 /// Arms whose networks are DeepONets of a width to tune.
 const OPERATORS: &[&str] = &[

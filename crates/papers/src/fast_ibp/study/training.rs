@@ -18,7 +18,7 @@ use offprint_certify::{
 };
 use offprint_data::{LastBatch, batches};
 use offprint_kernels::{AdamW, clip_grad_norm};
-use offprint_lab::{Result, checkpoint::Checkpoint, table::Table, trial::Trial};
+use offprint_lab::{Result, checkpoint::Checkpoint, draw::mix, table::Table, trial::Trial};
 use serde::{Deserialize, Serialize};
 
 /// Largest norm of all gradients together.
@@ -277,14 +277,6 @@ fn score(
     trial.result("imbalance", mean(seen.imbalance, seen.looks));
     trial.result("width", mean(seen.width, seen.growing));
     Ok(())
-}
-
-/// A seed from two numbers (SplitMix64's finalizer), so that near numbers do not give near seeds.
-fn mix(a: u64, b: u64) -> u64 {
-    let mut z = a.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(b);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use burn::{
 };
 use clap::ArgMatches;
 use indicatif::{ProgressBar, ProgressStyle};
-use offprint_backbones::{Gpt, parameters};
+use offprint_backbones::{Gpt, parameters, train::warmup_cosine};
 use offprint_data::text;
 use offprint_kernels::{AdamW, CrossEntropy, clip_grad_norm};
 use offprint_lab::{Error, Result, table::number};
@@ -29,9 +29,6 @@ struct Training {
 
 /// Windows of held-out text that are scored.
 const SCORED: usize = 64;
-
-/// Share of the steps in which the step size rises.
-const WARMUP: f64 = 0.1;
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
     let out = required(matches, "out");
@@ -142,7 +139,6 @@ fn fit(
     let bar = ProgressBar::new(training.steps);
     let style = ProgressStyle::with_template(" {bar:20} step {pos}/{len}  {msg}  {eta} left");
     bar.set_style(style.expect("the template is fixed").progress_chars("━╸─"));
-    let warmup = (WARMUP * training.steps as f64).ceil();
     for step in 1..=training.steps {
         let context = Context::training(training.seed).branch(step);
         let places = train.len() - training.context;
@@ -157,15 +153,8 @@ fn fit(
         }
         let mut gradients = GradientsParams::from_grads(loss.backward(), &gpt);
         clip_grad_norm(&mut gradients, &gpt, 1.0);
-        let (done, steps) = (step as f64, training.steps as f64);
-        let share = match done <= warmup {
-            true => done / warmup,
-            false => {
-                let after = (done - warmup) / (steps - warmup + 1.0);
-                0.5 * (1.0 + (std::f64::consts::PI * after).cos())
-            }
-        };
-        gpt = optimizer.step(training.learning_rate * share, gpt, gradients);
+        let rate = warmup_cosine(training.learning_rate, step, training.steps);
+        gpt = optimizer.step(rate, gpt, gradients);
         if step % 50 == 0 || step == training.steps {
             let loss = score(&gpt.valid(), held_out, training.context)?;
             let bits = loss / std::f64::consts::LN_2;

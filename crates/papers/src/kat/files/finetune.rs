@@ -8,7 +8,7 @@ use super::{
     print, refuse, whole_of, write_atomic,
 };
 use crate::arguments::number_of;
-use crate::kat::study::{explain, share};
+use crate::kat::study::explain;
 use burn::{
     module::Module,
     optim::{GradientsParams, ModuleOptimizer},
@@ -16,7 +16,7 @@ use burn::{
 };
 use clap::ArgMatches;
 use indicatif::{ProgressBar, ProgressStyle};
-use offprint_backbones::{Vit, checkpoint::timm_bytes};
+use offprint_backbones::{Vit, checkpoint::timm_bytes, train::warmup_cosine};
 use offprint_data::{LastBatch, batches};
 use offprint_kernels::{AdamW, CrossEntropy, argmax, clip_grad_norm};
 use offprint_lab::{Error, Result, table::number};
@@ -130,7 +130,7 @@ fn fit(mut vit: Vit, training: &Training, given: &Given, device: &Device) -> Res
         }
         let mut gradients = GradientsParams::from_grads(loss.backward(), &vit);
         clip_grad_norm(&mut gradients, &vit, 1.0);
-        let rate = training.learning_rate * share(step, training.steps);
+        let rate = training.learning_rate * warmup_cosine(1.0, step, training.steps);
         vit = optimizer.step(rate, vit, gradients);
         if step % 20 == 0 {
             bar.set_message(format!("loss {}", number(value)));

@@ -21,37 +21,28 @@ use offprint_language::LanguageError;
 pub struct PuzzleStudy;
 
 const ARMS: &[Arm] = &[
-    arm("untrained", Role::Baseline, "the model before any training"),
-    arm(
+    Arm::new("untrained", Role::Baseline, "the model before any training"),
+    Arm::new(
         "sft",
         Role::Baseline,
         "supervised fine-tuning on questions with answers",
     ),
-    arm(
+    Arm::new(
         "sft+rl",
         Role::Method,
         "supervised, then GRPO with a reward for the exact answer",
     ),
-    arm(
+    Arm::new(
         "shuffled",
         Role::Ablation,
         "supervised, with the answers of other puzzles of the same seed",
     ),
-    arm(
+    Arm::new(
         "generator",
         Role::Method,
         "no model: what the generator makes of all seed puzzles",
     ),
 ];
-
-const fn arm(name: &'static str, role: Role, about: &'static str) -> Arm {
-    Arm {
-        name,
-        role,
-        about,
-        quick: true,
-    }
-}
 
 const METRICS: &[Metric] = &[
     Metric::new(
