@@ -38,7 +38,7 @@ pub struct Resumed {
 impl Stage<'_> {
     /// Reports the loss of a step, a hundred times or so in all, and how far the trial is.
     pub fn report<S>(&self, trial: &mut Trial<S>, step: u64, loss: f64) {
-        if step % (self.steps / 100).max(1) == 0 || step == self.steps {
+        if step.is_multiple_of((self.steps / 100).max(1)) || step == self.steps {
             trial.metric(self.curve, loss, step);
         }
         trial.progress(self.before + step, self.of);

@@ -168,7 +168,12 @@ pub trait Study: Sync {
     /// Settings of a budget.
     fn settings(&self, budget: Budget) -> Self::Settings;
     /// Number of seeds of a budget.
-    fn seeds(&self, budget: Budget) -> u64;
+    fn seeds(&self, budget: Budget) -> u64 {
+        match budget {
+            Budget::Quick | Budget::Train => 3,
+            Budget::Full => 5,
+        }
+    }
     /// How arms are tuned.
     fn tuning(&self) -> Tuning;
     /// What the tuning of a full run chose for such settings, as TOML, committed beside its report; `None` for settings

@@ -5,6 +5,7 @@ use super::{
     model::{Batch, Model, Net},
     task::{Data, Drawn, Part, Task},
 };
+use crate::explain::explain;
 use burn::{
     module::Module,
     optim::{GradientsParams, ModuleOptimizer},
@@ -12,7 +13,7 @@ use burn::{
 };
 use offprint_data::{LastBatch, batches};
 use offprint_kernels::AdamW;
-use offprint_lab::{Error, Result, checkpoint::Checkpoint, draw::mix, store::number, trial::Trial};
+use offprint_lab::{Result, checkpoint::Checkpoint, draw::mix, store::number, trial::Trial};
 use serde::{Deserialize, Serialize};
 
 /// A network to train.
@@ -134,8 +135,7 @@ fn train(
     for step in first..=steps {
         let (epoch, within) = ((step - 1) / per_epoch, (step - 1) % per_epoch);
         if order.is_empty() || within == 0 {
-            order = batches(rows, batch, trial.seed(), epoch, LastBatch::Keep)
-                .map_err(|error| Error::input(error.to_string()))?;
+            order = batches(rows, batch, trial.seed(), epoch, LastBatch::Keep).map_err(explain)?;
         }
         let chosen = data.train.select(&order[within as usize]);
         let loss = squared_error(&model, &chosen)?;

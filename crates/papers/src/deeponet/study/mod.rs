@@ -20,7 +20,6 @@ use offprint_lab::{
     trial::Trial,
     tune::{Dimension, Range, Space},
 };
-use offprint_operators::OperatorsError;
 use task::{System, Task};
 
 /// The study.
@@ -237,13 +236,6 @@ impl Study for DeepONetStudy {
         }
     }
 
-    fn seeds(&self, budget: Budget) -> u64 {
-        match budget {
-            Budget::Quick | Budget::Train => 3,
-            Budget::Full => 5,
-        }
-    }
-
     fn tuning(&self) -> Tuning {
         let choice = |values: &[i64]| Range::Choice(values.iter().map(|&v| v.into()).collect());
         let rates = Range::LogUniform {
@@ -329,9 +321,4 @@ fn systems(trial: &mut Trial<DeepONetSettings>, net: Net) -> Result<()> {
         trial.result(&name, scores.test.log10());
     }
     Ok(())
-}
-
-/// An error of the operators' room as the lab's.
-pub fn explain(error: OperatorsError) -> Error {
-    Error::input(error.to_string())
 }

@@ -162,7 +162,7 @@ impl Recipe {
     /// # Errors
     /// The pictures are too small for the network.
     pub fn network(&self, config: &NetworkConfig, device: &Device) -> Result<Network> {
-        let network = config.init(device).map_err(super::explain)?;
+        let network = config.init(device).map_err(crate::explain::explain)?;
         Ok(match self.init {
             true => ibp_init(network),
             false => xavier_init(network),

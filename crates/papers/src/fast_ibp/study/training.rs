@@ -1,12 +1,13 @@
 //! One trial: trains an arm's network along its schedule and scores it.
 
 use super::{
-    FastIbpSettings, explain,
+    FastIbpSettings,
     layers::{self, growth, imbalance, states, width},
     recipes::Recipe,
     scores::{self, By, attack, attacked_error, certified, released_attack, verified_error},
-    sets::{self, Sets},
+    sets::Sets,
 };
+use crate::explain::{explain, explain_data};
 use burn::{
     module::Module,
     optim::{GradientsParams, ModuleOptimizer},
@@ -126,8 +127,8 @@ fn train(
         let (epoch, within) = ((step - 1) / per_epoch, (step - 1) % per_epoch);
         if order.is_empty() || within == 0 {
             // Batch norm wants whole batches.
-            order = batches(rows, batch, trial.seed(), epoch, LastBatch::Drop)
-                .map_err(sets::explain)?;
+            order =
+                batches(rows, batch, trial.seed(), epoch, LastBatch::Drop).map_err(explain_data)?;
         }
         // Starts of attacks are a function of the step, so that a resumed run draws the same.
         device.seed(mix(trial.seed(), step));

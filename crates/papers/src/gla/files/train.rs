@@ -1,8 +1,8 @@
 //! `offprint use gla train`.
 
 use super::saved::{self, BYTES, Config, MOST};
-use super::{number_of, print, refuse, required, whole_of};
-use crate::model_folder::taken;
+use super::{number_of, out_of, print, refuse, whole_of};
+use crate::explain::explain_data;
 use burn::{
     module::Module,
     optim::{GradientsParams, ModuleOptimizer},
@@ -31,12 +31,7 @@ struct Training {
 const SCORED: usize = 64;
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
-    let out = required(matches, "out");
-    let overwrite = matches.get_flag("overwrite");
-    if out.exists() && !overwrite {
-        // Said before the minutes of training, not after.
-        return Err(taken(out));
-    }
+    let (out, overwrite) = (out_of(matches)?, matches.get_flag("overwrite"));
     let (config, training) = settings(matches)?;
     let text = read(matches, training.context)?;
     let (train, held_out) = text.split_at(text.len() / 10 * 9);
@@ -83,7 +78,7 @@ fn settings(matches: &ArgMatches) -> Result<(Config, Training)> {
     for name in ["normalizer", "learning-rate"] {
         let value = number_of(matches, name);
         if !(value > 0.0 && value.is_finite()) {
-            return Err(refuse(name, value, "above 0"));
+            return Err(refuse(name, value, "a finite number above 0"));
         }
     }
     let config = Config {
@@ -111,7 +106,7 @@ fn settings(matches: &ArgMatches) -> Result<(Config, Training)> {
 fn read(matches: &ArgMatches, context: usize) -> Result<Vec<u8>> {
     let mut all = Vec::new();
     for path in matches.get_many::<PathBuf>("text").unwrap_or_default() {
-        let text = text::read(path).map_err(|error| Error::input(error.to_string()))?;
+        let text = text::read(path).map_err(explain_data)?;
         all.extend(text.into_bytes());
     }
     // The tenth that is held out holds a window, and one byte to ask for.

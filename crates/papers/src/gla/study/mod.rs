@@ -163,13 +163,6 @@ impl Study for GlaStudy {
         }
     }
 
-    fn seeds(&self, budget: Budget) -> u64 {
-        match budget {
-            Budget::Quick | Budget::Train => 3,
-            Budget::Full => 5,
-        }
-    }
-
     fn tuning(&self) -> Tuning {
         Tuning {
             space: Space::new(vec![Dimension::new(

@@ -1,7 +1,7 @@
 //! How a model is trained: on text, then, a fresh one, on recall. A trial that is resumed goes on in the stage it was in.
 
-use super::model::explain;
 use super::settings::GlaSettings;
+use crate::explain::explain;
 use burn::{
     optim::{GradientsParams, ModuleOptimizer},
     tensor::{Int, Tensor},

@@ -8,9 +8,9 @@ mod settings;
 mod training;
 
 pub(super) use measure::{around, hidden_range};
-pub(super) use model::explain;
 pub use settings::{DataSet, KatSettings};
 
+use crate::explain::explain;
 use burn::module::Module;
 use offprint_backbones::{ChannelMixer, parameters};
 use offprint_lab::{
@@ -185,13 +185,6 @@ impl Study for KatStudy {
         }
     }
 
-    fn seeds(&self, budget: Budget) -> u64 {
-        match budget {
-            Budget::Quick | Budget::Train => 3,
-            Budget::Full => 5,
-        }
-    }
-
     fn tuning(&self) -> Tuning {
         let log = |low, high| Range::LogUniform { low, high };
         Tuning {
@@ -249,7 +242,7 @@ fn run(trial: &mut Trial<KatSettings>) -> Result<()> {
     let all = settings.steps + finetune_steps;
     // Not before the measuring above, which draws.
     device.seed(Context::training(trial.seed()).branch(0).branch(0).seed);
-    let vit = config.init(&device).map_err(model::explain)?;
+    let vit = config.init(&device).map_err(explain)?;
     if checkpoint.is_none() {
         let some = pictures.batch(trial.seed(), 0, settings.batch, &plain)?;
         let drifts = measure::drifts(&vit, some.pictures.clone())?;
@@ -294,7 +287,7 @@ fn run(trial: &mut Trial<KatSettings>) -> Result<()> {
                 let range = measure::hidden_range(&vit.clone().valid(), some.pictures)?;
                 options.range = measure::around(range);
             }
-            (vit, _) = vit.with_kans(options, &device).map_err(model::explain)?;
+            (vit, _) = vit.with_kans(options, &device).map_err(explain)?;
         }
         if stage == 0 {
             stage = 1;

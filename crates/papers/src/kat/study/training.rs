@@ -1,10 +1,10 @@
 //! How a model is trained, and then perhaps fine-tuned. A trial that is resumed goes on in the stage it was in.
 
 use super::{
-    model::explain,
     sets::{Batch, Part, Pictures},
     settings::KatSettings,
 };
+use crate::explain::explain;
 use burn::{
     module::Module,
     optim::{GradientsParams, ModuleOptimizer},

@@ -15,7 +15,6 @@ use offprint_lab::{
     trial::Trial,
     tune::{Dimension, Range, Space},
 };
-use offprint_language::LanguageError;
 
 /// The study.
 pub struct PuzzleStudy;
@@ -157,13 +156,6 @@ impl Study for PuzzleStudy {
         }
     }
 
-    fn seeds(&self, budget: Budget) -> u64 {
-        match budget {
-            Budget::Quick | Budget::Train => 3,
-            Budget::Full => 5,
-        }
-    }
-
     fn tuning(&self) -> Tuning {
         Tuning {
             space: Space::new(vec![
@@ -209,9 +201,4 @@ impl Study for PuzzleStudy {
             ))),
         }
     }
-}
-
-/// A language error as the lab's.
-fn explain(error: LanguageError) -> Error {
-    Error::run(error.to_string())
 }
