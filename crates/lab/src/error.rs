@@ -78,7 +78,10 @@ impl Error {
         Self {
             message: format!("cannot {action} {}: {error}", path.display()),
             help: help.map(Into::into),
-            fault: Fault::Run,
+            fault: match error.kind() {
+                io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => Fault::Input,
+                _ => Fault::Run,
+            },
         }
     }
 

@@ -63,6 +63,26 @@ pub struct Arm {
     pub quick: bool,
 }
 
+impl Arm {
+    /// An arm of both budgets.
+    pub const fn new(name: &'static str, role: Role, about: &'static str) -> Self {
+        Self {
+            name,
+            role,
+            about,
+            quick: true,
+        }
+    }
+
+    /// The same arm in the full budget alone.
+    pub const fn only_full(self) -> Self {
+        Self {
+            quick: false,
+            ..self
+        }
+    }
+}
+
 /// Which way a metric is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -148,7 +168,12 @@ pub trait Study: Sync {
     /// Settings of a budget.
     fn settings(&self, budget: Budget) -> Self::Settings;
     /// Number of seeds of a budget.
-    fn seeds(&self, budget: Budget) -> u64;
+    fn seeds(&self, budget: Budget) -> u64 {
+        match budget {
+            Budget::Quick | Budget::Train => 3,
+            Budget::Full => 5,
+        }
+    }
     /// How arms are tuned.
     fn tuning(&self) -> Tuning;
     /// What the tuning of a full run chose for such settings, as TOML, committed beside its report; `None` for settings

@@ -1,5 +1,7 @@
 //! Arguments of the commands on a user's files, and what they print.
 
+use crate::explain::explain_data;
+use crate::model_folder::taken;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use offprint_data::arrays::{self, Array};
 use offprint_lab::{Error, Result};
@@ -20,21 +22,30 @@ pub(crate) fn option(name: &'static str, value: &'static str, help: &'static str
 
 /// An option with a whole number.
 pub(crate) fn whole(name: &'static str, default: &'static str, help: &'static str) -> Arg {
+    whole_or_none(name, help).default_value(default)
+}
+
+/// An option with a whole number that has no default.
+pub(crate) fn whole_or_none(name: &'static str, help: &'static str) -> Arg {
+    // A negative number is a value, to be refused by name, and no option.
     option(name, "N", help)
-        .default_value(default)
-        .value_parser(value_parser!(u64))
+        .allow_negative_numbers(true)
+        .value_parser(|text: &str| {
+            let value = text.parse::<u64>();
+            value.map_err(|_| "it must be a whole number of at least 0")
+        })
 }
 
 /// An option with a number.
 pub(crate) fn number(name: &'static str, default: &'static str, help: &'static str) -> Arg {
-    option(name, "X", help)
-        .default_value(default)
-        .value_parser(value_parser!(f64))
+    number_or_none(name, help).default_value(default)
 }
 
-/// An option with a number that may be negative, to be refused by name.
-pub(crate) fn signed(name: &'static str, default: &'static str, help: &'static str) -> Arg {
-    number(name, default, help).allow_negative_numbers(true)
+/// An option with a number that has no default.
+pub(crate) fn number_or_none(name: &'static str, help: &'static str) -> Arg {
+    option(name, "X", help)
+        .allow_negative_numbers(true)
+        .value_parser(|text: &str| text.parse::<f64>().map_err(|_| "it must be a number"))
 }
 
 /// The error of an option out of its range.
@@ -58,6 +69,50 @@ pub(crate) fn required<'a>(matches: &'a ArgMatches, name: &str) -> &'a Path {
     matches
         .get_one::<PathBuf>(name)
         .expect("the grammar requires it")
+}
+
+/// The path of `--out`, before any work is done for it. What is there already is only replaced where a command that asks for
+/// `--overwrite` is given it.
+///
+/// # Errors
+/// It is there already, or its folder is not.
+pub(crate) fn out_of(matches: &ArgMatches) -> Result<&Path> {
+    let out = required(matches, "out");
+    let kept = matches.try_get_one::<bool>("overwrite").ok().flatten() == Some(&false);
+    if kept && out.exists() {
+        return Err(taken(out));
+    }
+    writable(out)?;
+    Ok(out)
+}
+
+/// Checks that there is a folder for a file or folder that is to be written.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn writable(out: &Path) -> Result<()> {
+    match out.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            let (out, folder) = (out.display(), folder.display());
+            Err(
+                Error::input(format!("cannot write {out}: there is no folder {folder}"))
+                    .help("make it, or choose another --out"),
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The path of `--out` for a picture.
+///
+/// # Errors
+/// As [`out_of`], or the name does not end with `.svg`.
+pub(crate) fn picture_of(matches: &ArgMatches) -> Result<&Path> {
+    let out = out_of(matches)?;
+    match out.extension().is_some_and(|ending| ending == "svg") {
+        true => Ok(out),
+        false => Err(refuse("out", out.display(), "a name that ends with .svg")),
+    }
 }
 
 /// The number of a [`whole`] option.
@@ -93,13 +148,7 @@ pub(crate) fn place(text: &str) -> (PathBuf, Option<&str>) {
 /// The file cannot be read, or holds no such array.
 pub(crate) fn array(text: &str) -> Result<Array> {
     let (path, member) = place(text);
-    arrays::read(&path, member).map_err(|error| {
-        let message = Error::input(error.to_string());
-        match error.help() {
-            Some(help) => message.help(help),
-            None => message,
-        }
-    })
+    arrays::read(&path, member).map_err(explain_data)
 }
 
 /// Prints a JSON document or a text.

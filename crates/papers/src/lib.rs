@@ -4,6 +4,7 @@ mod arguments;
 pub mod catalogue;
 pub mod comet;
 pub mod deeponet;
+mod explain;
 pub mod fast_ibp;
 pub mod gla;
 pub mod kat;

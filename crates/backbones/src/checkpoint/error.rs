@@ -57,12 +57,17 @@ pub struct Differences {
     pub extra: Vec<String>,
     /// What has another shape: its name, its shape and the one expected.
     pub misshaped: Vec<(String, Vec<usize>, Vec<usize>)>,
+    /// What holds a number that is infinite or none: its name and the first such number.
+    pub not_finite: Vec<(String, String)>,
 }
 
 impl Differences {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.missing.is_empty() && self.extra.is_empty() && self.misshaped.is_empty()
+        self.missing.is_empty()
+            && self.extra.is_empty()
+            && self.misshaped.is_empty()
+            && self.not_finite.is_empty()
     }
 }
 
@@ -72,6 +77,7 @@ impl fmt::Display for Differences {
             (self.missing.len(), "missing"),
             (self.extra.len(), "not part of the model"),
             (self.misshaped.len(), "of another shape"),
+            (self.not_finite.len(), "not finite"),
         ];
         let counts = counts.iter().filter(|(count, _)| *count > 0);
         let counts: Vec<String> = counts.map(|(n, what)| format!("{n} {what}")).collect();
@@ -87,6 +93,9 @@ impl fmt::Display for Differences {
                 f,
                 "\n  {name} has shape {actual:?}, but {expected:?} is expected"
             )?;
+        }
+        for (name, value) in &self.not_finite {
+            write!(f, "\n  {name} holds {value}, but it must be finite")?;
         }
         Ok(())
     }

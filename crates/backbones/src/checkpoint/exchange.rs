@@ -134,7 +134,13 @@ impl<'a> Exchange<'a> {
                             let difference = (name.clone(), stored.shape, expected);
                             differences.misshaped.push(difference);
                         }
-                        Some(stored) => found.push((stored.values, *width)),
+                        Some(stored) => {
+                            if let Some(value) = stored.values.iter().find(|x| !x.is_finite()) {
+                                let value = value.to_string();
+                                differences.not_finite.push((name.clone(), value));
+                            }
+                            found.push((stored.values, *width));
+                        }
                     }
                 }
                 if found.len() < parts.len() {

@@ -58,8 +58,8 @@ const CONFIG: &str = "config.json";
 /// Loads the model of a folder with `config.json` and `model.safetensors`, or several files with an index.
 ///
 /// # Errors
-/// A file cannot be read, a setting is not known or out of range, or tensors are missing, extra or of another shape, all of
-/// them listed.
+/// A file cannot be read, a setting is not known or out of range, or tensors are missing, extra, of another shape or not
+/// finite, all of them listed.
 pub fn load(folder: &Path, device: &Device) -> Result<Pretrained> {
     let path = folder.join(CONFIG);
     let text = fs::read(&path).map_err(|e| CheckpointError::io("read", &path, e))?;

@@ -5,10 +5,10 @@
 
 mod data;
 mod document;
-mod draw;
 mod graphs;
 mod pictures;
 mod run;
+mod schedule;
 mod scores;
 mod settings;
 mod source;
@@ -19,6 +19,7 @@ mod training;
 mod typed;
 
 pub use pictures::Pictures;
+pub use schedule::warmup_cosine;
 pub use settings::{FlatSettings, TrialConfig};
 pub use source::{Augment, DataConfig, Set, Source, Task};
 pub use training::{OptimizerKind, Schedule, TrainingConfig};
@@ -246,12 +247,8 @@ pub fn study(plan: &Plan) -> Result<(&'static Paper, &'static Work)> {
         let config = TrialConfig::from_flat(&flat)?;
         kinds.push(config.backbone.kind().name());
         sets.push(config.data.name());
-        arms.push(Arm {
-            name: leaked(arm.name.clone()),
-            role: Role::Model,
-            about: leaked(about(&config, &arm.tuned)),
-            quick: true,
-        });
+        let about = leaked(about(&config, &arm.tuned));
+        arms.push(Arm::new(leaked(arm.name.clone()), Role::Model, about));
     }
     sets.dedup();
     kinds.dedup();

@@ -1,9 +1,9 @@
 //! Pictures as tensors: standardized by training rows, changed at random while training.
 
-use super::draw::{below, happens, mix};
 use super::source::Augment;
 use burn::tensor::{Device, Tensor, TensorData};
 use offprint_data::Images;
+use offprint_lab::draw::{below, happens, mix};
 
 /// Pixels that a random crop may move a picture by.
 const MARGIN: usize = 4;

@@ -2,7 +2,6 @@
 
 use super::{
     data::{Data, Phase},
-    draw::mix,
     scores::{self, loss},
     settings::{FlatSettings, TrialConfig},
     source::explain,
@@ -16,7 +15,7 @@ use burn::{
 };
 use offprint_data::{LastBatch, batches};
 use offprint_kernels::{AdamW, Sgd, clip_grad_norm};
-use offprint_lab::{Error, Result, checkpoint::Checkpoint, trial::Trial};
+use offprint_lab::{Error, Result, checkpoint::Checkpoint, draw::mix, trial::Trial};
 use offprint_layers::Context;
 use std::time::Instant;
 

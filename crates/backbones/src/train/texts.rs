@@ -1,10 +1,10 @@
 //! Rows of a text, and what is asked of them.
 
 use super::data::{BYTES, Phase, Target, vector};
-use super::draw::{below, happens, mix};
 use crate::backbone::Input;
 use crate::config::Kind;
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use offprint_lab::draw::{below, happens, mix};
 
 /// Token that stands for a hidden one, or for the beginning of an answer.
 const MARK: i64 = BYTES as i64;

@@ -106,6 +106,41 @@ pub struct Finding {
 }
 
 impl Claim {
+    /// `metric(left) relation metric(right)`, without a margin.
+    ///
+    /// ```
+    /// use offprint_lab::claim::{Claim, Relation::AtMost, Term::{Arm, Number}};
+    /// const CLAIM: Claim = Claim::new(
+    ///     "linear-time",
+    ///     "time is linear in the length",
+    ///     "slope",
+    ///     (Arm("gla"), AtMost, Number(1.0)),
+    /// )
+    /// .with_margin(0.1);
+    /// assert_eq!(CLAIM.statement(), "slope(gla) ≤ 1 + 0.1");
+    /// ```
+    pub const fn new(
+        id: &'static str,
+        says: &'static str,
+        metric: &'static str,
+        (left, relation, right): (Term, Relation, Term),
+    ) -> Self {
+        Self {
+            id,
+            says,
+            metric,
+            left,
+            relation,
+            right,
+            margin: 0.0,
+        }
+    }
+
+    /// The same claim with a margin.
+    pub const fn with_margin(self, margin: f64) -> Self {
+        Self { margin, ..self }
+    }
+
     /// The arms it needs.
     pub fn arms(&self) -> impl Iterator<Item = &'static str> + use<> {
         [self.left, self.right]
@@ -222,15 +257,12 @@ impl fmt::Display for Finding {
 mod tests {
     use super::*;
 
-    const CLAIM: Claim = Claim {
-        id: "comet-beats-topk",
-        says: "COMET with local search generalizes better than Top-k",
-        metric: "loss",
-        left: Term::Arm("comet+"),
-        relation: Relation::Below,
-        right: Term::Arm("topk"),
-        margin: 0.0,
-    };
+    const CLAIM: Claim = Claim::new(
+        "comet-beats-topk",
+        "COMET with local search generalizes better than Top-k",
+        "loss",
+        (Term::Arm("comet+"), Relation::Below, Term::Arm("topk")),
+    );
 
     fn found(verdict: Verdict, method: Method, seeds_to_decide: Option<usize>) -> Finding {
         Finding {

@@ -38,72 +38,51 @@ const METRICS: [Metric; 4] = [
     ),
 ];
 
-const fn claim(
-    id: &'static str,
-    says: &'static str,
-    left: Term,
-    relation: Relation,
-    right: Term,
-) -> Claim {
-    Claim {
-        id,
-        says,
-        metric: "loss",
-        left,
-        relation,
-        right,
-        margin: 0.0,
-    }
-}
-
 const CLAIMS: [Claim; 6] = [
-    claim(
+    Claim::new(
         "best",
         "Trees with local search beat Top-k routing.",
-        Term::Arm("comet+"),
-        Relation::Below,
-        Term::Arm("topk"),
+        "loss",
+        (Term::Arm("comet+"), Relation::Below, Term::Arm("topk")),
     ),
-    claim(
+    Claim::new(
         "hash",
         "… and hash routing.",
-        Term::Arm("comet+"),
-        Relation::Below,
-        Term::Arm("hash"),
+        "loss",
+        (Term::Arm("comet+"), Relation::Below, Term::Arm("hash")),
     ),
-    claim(
+    Claim::new(
         "dselect",
         "Trees are not worse than DSelect-k.",
-        Term::Arm("comet"),
-        Relation::AtMost,
-        Term::Arm("dselect-k"),
+        "loss",
+        (Term::Arm("comet"), Relation::AtMost, Term::Arm("dselect-k")),
     ),
-    claim(
+    Claim::new(
         "search",
         "Local search helps Top-k.",
-        Term::Arm("topk+"),
-        Relation::Below,
-        Term::Arm("topk"),
+        "loss",
+        (Term::Arm("topk+"), Relation::Below, Term::Arm("topk")),
     ),
-    claim(
+    Claim::new(
         "budget",
         "One trial with local search is worth four without.",
-        Term::BestOf {
-            arm: "topk+",
-            of: 1,
-        },
-        Relation::AtMost,
-        Term::BestOf { arm: "topk", of: 4 },
+        "loss",
+        (
+            Term::BestOf {
+                arm: "topk+",
+                of: 1,
+            },
+            Relation::AtMost,
+            Term::BestOf { arm: "topk", of: 4 },
+        ),
     ),
-    Claim {
-        id: "sparse",
-        says: "At most k = 2 experts are used.",
-        metric: "active",
-        left: Term::Arm("comet+"),
-        relation: Relation::AtMost,
-        right: Term::Number(2.0),
-        margin: 0.05,
-    },
+    Claim::new(
+        "sparse",
+        "At most k = 2 experts are used.",
+        "active",
+        (Term::Arm("comet+"), Relation::AtMost, Term::Number(2.0)),
+    )
+    .with_margin(0.05),
 ];
 
 const ARMS: [(&str, Role, &str, f64); 6] = [
@@ -190,12 +169,7 @@ fn arm_record(
     });
     let gamma = [0.01, 0.1, 1.0][index % 3];
     ArmRecord {
-        arm: Arm {
-            name,
-            role,
-            about,
-            quick: true,
-        },
+        arm: Arm::new(name, role, about),
         tuned: map(json!({"rate": 0.001 + index as f64 * 0.0005, "gamma": gamma})),
         trials: (0..5).map(|seed| trial(index, seed, level)).collect(),
         tuning: tuning.collect(),

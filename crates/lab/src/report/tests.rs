@@ -271,12 +271,7 @@ fn texts_are_escaped() {
     record.differences.push(bad.into());
     record.settings.insert(bad.into(), bad.into());
     let arm: &mut ArmRecord = &mut record.arms[5];
-    arm.arm = Arm {
-        name: bad_name(),
-        role: Role::Method,
-        about: bad_name(),
-        quick: true,
-    };
+    arm.arm = Arm::new(bad_name(), Role::Method, bad_name());
     arm.tuned.insert(bad.into(), bad.into());
     let trial = &mut arm.trials[0];
     let curve = trial.curves["training loss"].clone();

@@ -61,7 +61,11 @@ enum Verb {
     /// List what is wrong with the papers' released code.
     Errata(errata::ErrataArgs),
     /// Use a method on your own files.
-    #[command(subcommand_required = true, arg_required_else_help = true)]
+    #[command(
+        subcommand_required = true,
+        arg_required_else_help = true,
+        allow_external_subcommands = true
+    )]
     Use,
     /// List the data sets that are inside.
     Data(data::DataArgs),

@@ -1,6 +1,6 @@
 //! `offprint run deeponet` and `offprint use deeponet`, on the example's arrays and on bad ones.
 
-use crate::{Ended, offprint, root};
+use crate::{Ended, kills::ends_with_the_same_numbers, offprint, root};
 use std::{fs, path::Path};
 
 /// Settings under which a trial takes a second.
@@ -86,6 +86,13 @@ fn a_smoke_run_of_every_arm() {
     );
 }
 
+/// The second system goes on from the scores of the first.
+#[test]
+fn an_interrupted_trial_ends_with_the_same_numbers() {
+    let settings = [SMALL, &["--set", "steps=60"]].concat();
+    ends_with_the_same_numbers("deeponet", "deeponet", &settings, &[]);
+}
+
 #[test]
 fn shows_the_method_in_one_screen() {
     let show = offprint(Path::new("."), &["show", "deeponet"]).good().out;
@@ -93,7 +100,7 @@ fn shows_the_method_in_one_screen() {
         show.lines().all(|line| line.chars().count() <= 80),
         "{show}"
     );
-    assert!(show.lines().count() <= 55, "{show}");
+    assert!(show.lines().count() <= 50, "{show}");
     for words in ["G(u)(y)", "operators::DeepONet", "use deeponet plot"] {
         assert!(show.contains(words), "{show}");
     }
@@ -299,6 +306,8 @@ fn pairs_and_points_of_the_plane() {
             .count(),
         60
     );
+    deeponet(folder, &[&["plot"], &ask[..], &["--out", "p.png"]].concat())
+        .bad(&["--out p.png", "ends with .svg"]);
     deeponet(folder, &[&["plot"], &ask[..], &["--out", "p.svg"]].concat()).good();
     assert!(
         fs::read_to_string(folder.join("p.svg"))
@@ -395,7 +404,22 @@ fn bad_arrays_and_options_are_named_and_nothing_is_written() {
         &["\"rellu\"", "did you mean relu"],
     );
     bad(&[("--learning-rate", "nan")], &["--learning-rate NaN"]);
+    bad(
+        &[("--steps", "-2")],
+        &["'-2' for '--steps", "a whole number of at least 0"],
+    );
     bad(&[("--held-out", "1")], &["--held-out 1", "below 1"]);
+    let nowhere = [
+        "train",
+        "--functions",
+        &torque,
+        "--points",
+        &time,
+        "--values",
+        &angle,
+    ];
+    deeponet(folder, &[&nowhere[..], &["--out", "no/model"]].concat())
+        .bad(&["cannot write no/model", "no folder no"]);
     write("one.csv", "1,2\n");
     write("point.csv", "0.5\n");
     let one = [

@@ -1,7 +1,7 @@
 //! `offprint run fast-ibp` and `offprint use fast-ibp`, on the example's digits and on bad files.
 
-use crate::{Ended, command, offprint, root};
-use std::{fs, path::Path, process::Stdio};
+use crate::{Ended, kills::ends_with_the_same_numbers, offprint, root};
+use std::{fs, path::Path};
 
 /// Settings under which a trial takes a second.
 const SMALL: &[&str] = &[
@@ -92,44 +92,9 @@ fn a_smoke_run_of_every_arm() {
 /// Attacks draw their starts, and batch norms keep running statistics: both come back.
 #[test]
 fn an_interrupted_trial_ends_with_the_same_numbers() {
-    let folder = tempfile::tempdir().unwrap();
-    let trial = |store: &str, arm: &str| {
-        let path = format!("{store}/fast-ibp/quick/{arm}/0");
-        folder.path().join(path)
-    };
     for arm in ["pgd", "fast"] {
-        let numbers = |store: &str| {
-            let outcome = fs::read_to_string(trial(store, arm).join("outcome.json")).unwrap();
-            let outcome: serde_json::Value = serde_json::from_str(&outcome).unwrap();
-            outcome["metrics"].clone()
-        };
-        let call = |store: &'static str| {
-            let more = ["--set", "steps=60", "--arms", arm, "--seeds", "1"];
-            let kept = ["--checkpoint-seconds", "0", "--runs", store];
-            [&["run", "fast-ibp"], SMALL, &more, &kept].concat()
-        };
-        offprint(folder.path(), &call("whole")).good();
-        let checkpoint = trial("cut", arm).join("checkpoint.safetensors");
-        let saved = || {
-            fs::metadata(&checkpoint)
-                .and_then(|file| file.modified())
-                .ok()
-        };
-        for _ in 0..3 {
-            let mut child = command(folder.path(), &call("cut"))
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
-            let (begun, before) = (std::time::Instant::now(), saved());
-            while saved() == before && begun.elapsed().as_secs() < 20 {
-                std::thread::sleep(std::time::Duration::from_millis(5));
-            }
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
-        offprint(folder.path(), &call("cut")).good();
-        assert_eq!(numbers("whole"), numbers("cut"));
+        let settings = [SMALL, &["--set", "steps=60"]].concat();
+        ends_with_the_same_numbers("fast-ibp", arm, &settings, &[]);
     }
 }
 
@@ -333,6 +298,14 @@ fn bad_samples_and_options_are_named_and_nothing_is_written() {
     );
     certify(&[&held_out, "--attack", "100001"], &["--attack 100001"]);
     certify(
+        &[&held_out, "--attack", "-5"],
+        &["'-5' for '--attack", "at least 0"],
+    );
+    certify(
+        &[&held_out, "--out", "no/b.csv"],
+        &["cannot write no/b.csv", "no folder no"],
+    );
+    certify(
         &[&held_out, "--out", "b.txt"],
         &["--out b.txt", ".csv or .json"],
     );
@@ -357,6 +330,16 @@ fn bad_samples_and_options_are_named_and_nothing_is_written() {
         &["--shape 1,8,9", "64 features"],
     );
     train(&digits, &["--steps", "0"], &["--steps 0", "at least 1"]);
+    train(
+        &digits,
+        &["--steps", "-1"],
+        &["'-1' for '--steps", "a whole number"],
+    );
+    train(
+        &digits,
+        &["--out", "no/m.safetensors"],
+        &["cannot write no/m.safetensors"],
+    );
     train(
         &digits,
         &["--width", "9999"],

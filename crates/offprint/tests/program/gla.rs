@@ -1,6 +1,6 @@
 //! GLA as a user runs it: the study in small, and `offprint use gla` on a real text and on bad input.
 
-use crate::{Ended, command, offprint, root};
+use crate::{Ended, command, kills::ends_with_the_same_numbers, offprint, root};
 use std::{
     fs,
     io::Write as _,
@@ -71,60 +71,8 @@ fn every_arm_runs_and_reports() {
 
 #[test]
 fn an_interrupted_trial_ends_with_the_same_numbers() {
-    let folder = tempfile::tempdir().unwrap();
-    let numbers = |store: &str| {
-        let trial = folder.path().join(store).join("gla/quick/gla/0");
-        let outcome = fs::read_to_string(trial.join("outcome.json")).unwrap();
-        let outcome: serde_json::Value = serde_json::from_str(&outcome).unwrap();
-        let metrics = outcome["metrics"].as_object().unwrap().clone();
-        // Time is of the clock.
-        let of_clock = ["milliseconds", "slope"];
-        metrics
-            .into_iter()
-            .filter(|(name, _)| !of_clock.contains(&name.as_str()))
-            .collect::<Vec<_>>()
-    };
-    let run = |store: &'static str| {
-        let more = [
-            "--arms",
-            "gla",
-            "--seeds",
-            "1",
-            "--checkpoint-seconds",
-            "0",
-            "--runs",
-            store,
-        ];
-        [
-            &["run", "gla"],
-            SMALL,
-            &["--set", "steps=40", "--set", "recall_steps=40"],
-            &more,
-        ]
-        .concat()
-    };
-    offprint(folder.path(), &run("whole")).good();
-    let store = folder
-        .path()
-        .join("cut/gla/quick/gla/0/checkpoint.safetensors");
-    for _ in 0..3 {
-        let mut child = command(folder.path(), &run("cut"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let begun = std::time::Instant::now();
-        let before = fs::metadata(&store).and_then(|file| file.modified()).ok();
-        while fs::metadata(&store).and_then(|file| file.modified()).ok() == before
-            && begun.elapsed().as_secs() < 20
-        {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-    offprint(folder.path(), &run("cut")).good();
-    assert_eq!(numbers("whole"), numbers("cut"));
+    let settings = [SMALL, &["--set", "steps=40", "--set", "recall_steps=40"]].concat();
+    ends_with_the_same_numbers("gla", "gla", &settings, &["milliseconds", "slope"]);
 }
 
 #[test]
@@ -235,9 +183,11 @@ fn bad_input(folder: &Path, gla: &dyn Fn(&[&str]) -> Ended) {
     gla(&["generate", "model", "--prompt", ""]).bad(&["no text to continue"]);
     gla(&["generate", "nowhere", "--prompt", "a"]).bad(&["nowhere/config.json"]);
     for (option, value, word) in [
-        ("--temperature", "-1", "0 or more"),
-        ("--temperature", "nan", "0 or more"),
+        ("--temperature", "-1", "at least 0"),
+        ("--temperature", "nan", "a finite number"),
+        ("--temperature", "inf", "a finite number"),
         ("--top-k", "0", "at least 1"),
+        ("--top-k", "-1", "a whole number"),
         ("--top-p", "1.5", "at most 1"),
         ("--tokens", "999999999", "100000000"),
     ] {
@@ -272,6 +222,15 @@ fn bad_input(folder: &Path, gla: &dyn Fn(&[&str]) -> Ended) {
     ])
     .bad(&["a.safetensors is there already"]);
     assert!(!folder.join("d.safetensors").exists());
+    gla(&[
+        "state",
+        "save",
+        "model",
+        "first.txt",
+        "--out",
+        "no/d.safetensors",
+    ])
+    .bad(&["no/d.safetensors", "there is no folder no"]);
     // A state of another model, another shape, or none at all.
     let text = root().join("examples/gla/dream.txt");
     let other = [
@@ -364,4 +323,32 @@ fn bad_texts_and_options_are_named_and_nothing_is_written() {
         bad("good.txt", &[option, value], &[option, words]);
     }
     bad("good.txt", &["--lerning-rate", "1"], &["--learning-rate"]);
+    bad(
+        "good.txt",
+        &["--steps", "-1"],
+        &["'-1' for '--steps", "a whole number of at least 0"],
+    );
+    bad(
+        "good.txt",
+        &["--normalizer", "inf"],
+        &["--normalizer inf", "finite"],
+    );
+    bad(
+        "good.txt",
+        &["--normalizer", "x"],
+        &["'x' for '--normalizer", "it must be a number"],
+    );
+    // Said before the minutes of training, not after.
+    let long = [
+        "use", "gla", "train", "good.txt", "--steps", "1000000", "--out",
+    ];
+    for (out, words) in [
+        ("no/model", ["cannot write no/model", "no folder no"]),
+        (
+            "good.txt/model",
+            ["cannot write good.txt/model", "no folder good.txt"],
+        ),
+    ] {
+        offprint(folder.path(), &[&long[..], &[out]].concat()).bad(&words);
+    }
 }

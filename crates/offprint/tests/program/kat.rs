@@ -1,7 +1,8 @@
 //! KAT as a user runs it: the study in small, and `offprint use kat` on a real model and on bad input.
 
-use crate::{Ended, command, offprint, root};
-use std::{collections::BTreeMap, fs, path::Path, process::Stdio};
+use crate::{Ended, kills::ends_with_the_same_numbers, offprint, root};
+use serde_json::{Value, json};
+use std::{fs, path::Path};
 
 /// Settings under which a trial takes a second.
 const SMALL: &[&str] = &[
@@ -80,57 +81,9 @@ fn letters_are_a_set_too() {
 
 #[test]
 fn an_interrupted_trial_ends_with_the_same_numbers() {
-    let folder = tempfile::tempdir().unwrap();
-    let numbers = |store: &str| -> BTreeMap<String, String> {
-        let trial = folder.path().join(store).join("kat/quick/finetune-kat/0");
-        let outcome = fs::read_to_string(trial.join("outcome.json")).unwrap();
-        let outcome: serde_json::Value = serde_json::from_str(&outcome).unwrap();
-        let metrics = outcome["metrics"].as_object().unwrap().iter();
-        // These are of the clock.
-        let of_clock = ["mixer_log_ms", "mixer_mb", "train_loss_seconds"];
-        metrics
-            .filter(|(name, _)| !of_clock.contains(&name.as_str()))
-            .map(|(name, value)| (name.clone(), value.to_string()))
-            .collect()
-    };
-    let run = |store: &'static str| {
-        let longer = ["--set", "steps=40", "--set", "finetune_steps=40"];
-        let more = [
-            "--arms",
-            "finetune-kat",
-            "--seeds",
-            "1",
-            "--checkpoint-seconds",
-            "0",
-            "--runs",
-            store,
-        ];
-        [&["run", "kat"], SMALL, &longer, &more].concat()
-    };
-    offprint(folder.path(), &run("whole")).good();
-    let checkpoint = folder
-        .path()
-        .join("cut/kat/quick/finetune-kat/0/checkpoint.safetensors");
-    let written = || {
-        fs::metadata(&checkpoint)
-            .and_then(|file| file.modified())
-            .ok()
-    };
-    for _ in 0..3 {
-        let mut child = command(folder.path(), &run("cut"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let (begun, before) = (std::time::Instant::now(), written());
-        while written() == before && begun.elapsed().as_secs() < 20 {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-    offprint(folder.path(), &run("cut")).good();
-    assert_eq!(numbers("whole"), numbers("cut"));
+    let settings = [SMALL, &["--set", "steps=40", "--set", "finetune_steps=40"]].concat();
+    let of_clock = ["mixer_log_ms", "mixer_mb", "train_loss_seconds"];
+    ends_with_the_same_numbers("kat", "finetune-kat", &settings, &of_clock);
 }
 
 #[test]
@@ -260,6 +213,7 @@ fn bad_models(folder: &Path, vit: &str, kat: &dyn Fn(&[&str]) -> Ended) {
     };
     convert("kat.safetensors", &[]).bad(&["channel_mixer = gr-kan", "mlp"]);
     kat(&["plot", vit, "-o", "new.svg"]).bad(&["channel_mixer = mlp", "gr-kan"]);
+    kat(&["plot", "kat.safetensors", "-o", "new.png"]).bad(&["--out new.png", ".svg"]);
     for (option, value, words) in [
         ("--groups", "0", "1 to"),
         (
@@ -276,6 +230,8 @@ fn bad_models(folder: &Path, vit: &str, kat: &dyn Fn(&[&str]) -> Ended) {
         ("--range", "5", "LOW,HIGH"),
         ("--most", "0", "above 0"),
         ("--most", "nan", "above 0"),
+        ("--most", "inf", "a finite number above 0"),
+        ("--heads", "-2", "a whole number of at least 0"),
         ("--set", "mnits", "mnist"),
         ("--set", "sklearn-digits", "[1, 8, 8]"),
         ("--set", "cifar10", "--data-dir"),
@@ -286,6 +242,8 @@ fn bad_models(folder: &Path, vit: &str, kat: &dyn Fn(&[&str]) -> Ended) {
     ] {
         convert(vit, &[option, value]).bad(&[words]);
     }
+    kat(&["convert", vit, "-o", "no/new.safetensors"])
+        .bad(&["cannot write no/new.safetensors", "there is no folder no"]);
     // A range on which the activation is not what the model needs.
     let far = convert(vit, &["--range", "40,50", "--most", "1e-6"]);
     assert_eq!(far.code, 1, "{}{}", far.out, far.err);
@@ -295,8 +253,9 @@ fn bad_models(folder: &Path, vit: &str, kat: &dyn Fn(&[&str]) -> Ended) {
         ("--batch", "0", "1 to"),
         ("--batch", "9999", "at most 7001"),
         ("--learning-rate", "nan", "above 0"),
-        ("--learning-rate", "-1", "above 0"),
-        ("--weight-decay", "-1", "0 or more"),
+        ("--learning-rate", "-1", "a finite number above 0"),
+        ("--weight-decay", "-1", "at least 0"),
+        ("--steps", "-1", "a whole number of at least 0"),
     ] {
         let tune = [
             "finetune",
@@ -367,21 +326,117 @@ fn bad_models(folder: &Path, vit: &str, kat: &dyn Fn(&[&str]) -> Ended) {
     }
 }
 
-/// A safetensors file by hand; every number is `value`.
-fn safetensors(path: &Path, tensors: &[(&str, &[usize])], value: f32) {
-    let (mut header, mut end) = (serde_json::Map::new(), 0);
-    for (name, shape) in tensors {
-        let begin = end;
-        end += 4 * shape.iter().product::<usize>();
-        let entry =
-            serde_json::json!({ "dtype": "F32", "shape": shape, "data_offsets": [begin, end] });
+/// A safetensors file by hand.
+fn write_tensors(path: &Path, tensors: &[(&str, Vec<u64>, Vec<u8>)]) {
+    let (mut header, mut data) = (serde_json::Map::new(), Vec::<u8>::new());
+    for (name, shape, bytes) in tensors {
+        let begin = data.len();
+        data.extend(bytes);
+        let entry = json!({ "dtype": "F32", "shape": shape, "data_offsets": [begin, data.len()] });
         header.insert(name.to_string(), entry);
     }
     let header = serde_json::to_vec(&header).unwrap();
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
     bytes.extend(header);
-    bytes.extend(value.to_le_bytes().repeat(end / 4));
+    bytes.extend(data);
     fs::write(path, bytes).unwrap();
+}
+
+/// The same where every number is `value`.
+fn safetensors(path: &Path, tensors: &[(&str, &[usize])], value: f32) {
+    let filled = tensors.iter().map(|(name, shape)| {
+        let bytes = value.to_le_bytes().repeat(shape.iter().product());
+        let shape = shape.iter().map(|n| *n as u64).collect();
+        (*name, shape, bytes)
+    });
+    write_tensors(path, &filled.collect::<Vec<_>>());
+}
+
+/// A ViT as Hugging Face's library saves it: the settings and parameters of a golden case that it computed.
+#[test]
+fn a_folder_of_hugging_face() {
+    let folder = tempfile::tempdir().unwrap();
+    let kat = |arguments: &[&str]| offprint(folder.path(), &[&["use", "kat"], arguments].concat());
+    let golden = fs::read(root().join("golden/backbones/vit-0.safetensors")).unwrap();
+    let (length, rest) = golden.split_at(8);
+    let length = u64::from_le_bytes(length.try_into().unwrap()) as usize;
+    let (header, data) = rest.split_at(length);
+    let header: Value = serde_json::from_slice(header).unwrap();
+    let whole = |value: &Value| value.as_u64().unwrap();
+    let tensors: Vec<(&str, Vec<u64>, Vec<u8>)> = header
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter_map(|(name, entry)| {
+            let name = name.strip_prefix("param.")?;
+            let [begin, end] = [0, 1].map(|i| whole(&entry["data_offsets"][i]) as usize);
+            let shape = entry["shape"].as_array().unwrap().iter().map(whole);
+            Some((name, shape.collect(), data[begin..end].to_vec()))
+        })
+        .collect();
+    let config = header["__metadata__"]["config"].as_str().unwrap();
+    let (vit, path) = (folder.path().join("vit"), "vit/model.safetensors");
+    fs::create_dir(&vit).unwrap();
+    fs::write(vit.join("config.json"), config).unwrap();
+    write_tensors(&folder.path().join(path), &tensors);
+    let convert = ["convert", "vit", "--groups", "2", "-o"];
+    let converted = kat(&[&convert[..], &["kat.safetensors", "--json"]].concat())
+        .good()
+        .json();
+    assert_eq!(converted["blocks"], 2);
+    assert_eq!(
+        converted["pictures"], converted["same_class"],
+        "{converted}"
+    );
+    let change = converted["logit_change"].as_f64().unwrap();
+    assert!(change < 0.02, "{converted}");
+    kat(&["plot", "kat.safetensors", "-o", "functions.svg"]).good();
+
+    let bad = |words: &[&str]| {
+        kat(&[&convert[..], &["new.safetensors"]].concat()).bad(words);
+        assert!(!folder.path().join("new.safetensors").exists());
+    };
+    for (from, to, words) in [
+        (
+            "\"vit\"",
+            "\"bert\"",
+            &["model_type = bert", "gpt2, llama or vit"][..],
+        ),
+        (
+            "\"intermediate_size\"",
+            "\"size\"",
+            &["no intermediate_size"],
+        ),
+        ("\"gelu\"", "\"gelo\"", &["hidden_act = gelo", "gelu"]),
+        (
+            "\"patch_size\": 4",
+            "\"patch_size\": 0",
+            &["patch = 0", "at least 1"],
+        ),
+        (
+            "\"hidden_size\": 12",
+            "\"hidden_size\": 15",
+            &["cls_token has shape [1, 1, 12], but [1, 1, 15] is expected"],
+        ),
+        (
+            "\"num_attention_heads\": 3",
+            "\"num_attention_heads\": 5",
+            &["width = 12", "multiple of heads = 5"],
+        ),
+    ] {
+        assert!(config.contains(from), "{config}");
+        fs::write(vit.join("config.json"), config.replace(from, to)).unwrap();
+        bad(words);
+    }
+    fs::write(vit.join("config.json"), config).unwrap();
+    let mut nan = tensors.clone();
+    nan[0].2[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+    write_tensors(&folder.path().join(path), &nan);
+    bad(&["classifier.bias holds NaN, but it must be finite"]);
+    write_tensors(&folder.path().join(path), &tensors[1..]);
+    bad(&["missing: classifier.bias"]);
+    fs::remove_file(folder.path().join(path)).unwrap();
+    bad(&["cannot read vit/model.safetensors"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A program that is killed at random moments loses nothing, doubles nothing and ends with the same numbers.
 
 use crate::{SMALL, command, offprint};
+use serde_json::Value;
 use std::{
     collections::BTreeMap,
     fs,
@@ -26,7 +27,7 @@ fn numbers(store: &Path) -> BTreeMap<String, (String, String)> {
         for seed in 0..2 {
             let trial = store.join("comet/quick").join(arm).join(seed.to_string());
             let outcome = fs::read_to_string(trial.join("outcome.json")).unwrap();
-            let outcome: serde_json::Value = serde_json::from_str(&outcome).unwrap();
+            let outcome: Value = serde_json::from_str(&outcome).unwrap();
             let curves = fs::read_to_string(trial.join("metrics.jsonl")).unwrap();
             assert!(!trial.join("checkpoint.safetensors").exists());
             found.insert(
@@ -156,4 +157,47 @@ fn an_interrupt_ends_waiting_for_another_program() {
         "{words}"
     );
     drop(lock);
+}
+
+/// An arm whose trial is killed three times, each time after a new checkpoint, ends with the numbers of an undisturbed one;
+/// those `of_clock` are left out.
+#[track_caller]
+pub fn ends_with_the_same_numbers(slug: &str, arm: &str, settings: &[&str], of_clock: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let trial = |store: &str| folder.path().join(format!("{store}/{slug}/quick/{arm}/0"));
+    let numbers = |store: &str| {
+        let outcome = fs::read_to_string(trial(store).join("outcome.json")).unwrap();
+        let mut outcome: Value = serde_json::from_str(&outcome).unwrap();
+        let metrics = outcome["metrics"].as_object_mut().unwrap();
+        metrics.retain(|name, _| !of_clock.contains(&name.as_str()));
+        assert!(!metrics.is_empty());
+        std::mem::take(metrics)
+    };
+    let call = |store: &'static str| {
+        let only = ["--arms", arm, "--seeds", "1"];
+        let kept = ["--checkpoint-seconds", "0", "--runs", store];
+        [&["run", slug], settings, &only, &kept].concat()
+    };
+    offprint(folder.path(), &call("whole")).good();
+    let checkpoint = trial("cut").join("checkpoint.safetensors");
+    let saved = || {
+        fs::metadata(&checkpoint)
+            .and_then(|file| file.modified())
+            .ok()
+    };
+    for _ in 0..3 {
+        let mut child = command(folder.path(), &call("cut"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let (begun, before) = (Instant::now(), saved());
+        while saved() == before && begun.elapsed().as_secs() < 20 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    offprint(folder.path(), &call("cut")).good();
+    assert_eq!(numbers("whole"), numbers("cut"));
 }

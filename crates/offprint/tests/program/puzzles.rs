@@ -1,7 +1,31 @@
 //! `offprint run puzzleclone`, `offprint use puzzleclone` on specifications and puzzles, and on bad ones.
 
-use crate::{offprint, root};
+use crate::{kills::ends_with_the_same_numbers, offprint, root};
 use std::fs;
+
+/// Settings under which a trial takes a second.
+const SMALL: &[&str] = &[
+    "--set",
+    "puzzles=60",
+    "--set",
+    "measured=2",
+    "--set",
+    "layers=1",
+    "--set",
+    "width=16",
+    "--set",
+    "sft_steps=4",
+    "--set",
+    "batch=16",
+    "--set",
+    "rl_steps=2",
+    "--set",
+    "prompts=4",
+    "--set",
+    "group=3",
+    "--set",
+    "kl=0.1",
+];
 
 fn lines(path: &std::path::Path) -> Vec<serde_json::Value> {
     let text = fs::read_to_string(path).unwrap();
@@ -224,6 +248,11 @@ fn bad_specifications_and_puzzles_are_named_and_nothing_is_written() {
     puzzleclone(&["lint", "missing.yaml"]).bad(&["missing.yaml"]);
     puzzleclone(&["lint", "clok"]).bad(&["unknown seed puzzle \"clok\"", "did you mean clock?"]);
     puzzleclone(&["generate", "clock", "-n", "0", "-o", "out.jsonl"]).bad(&["-n 0"]);
+    puzzleclone(&["generate", "clock", "-n", "-5", "-o", "out.jsonl"])
+        .bad(&["'-5'", "a whole number of at least 0"]);
+    puzzleclone(&["generate", "clock", "-o", "no/out.jsonl"])
+        .bad(&["cannot write no/out.jsonl", "there is no folder no"]);
+    puzzleclone(&["generate", "clock", "-n", "1", "-o", "."]).bad(&["cannot write ."]);
     puzzleclone(&["lint", "clock", "--solver", "zz3"])
         .bad(&["unknown solver \"zz3\"", "did you mean z3?"]);
     if cfg!(not(feature = "z3")) {
@@ -243,6 +272,15 @@ fn bad_specifications_and_puzzles_are_named_and_nothing_is_written() {
     puzzleclone(&["split", "clock.jsonl", "--hold-out", "clok", "-o", "parts"])
         .bad(&["\"clok\"", "clock"]);
     puzzleclone(&["explain", "clock.jsonl", "--line", "9"]).bad(&["--line 9", "4 puzzles"]);
+    puzzleclone(&[
+        "reproduce",
+        "clock.jsonl",
+        "--wording",
+        "short",
+        "-o",
+        "no/o.jsonl",
+    ])
+    .bad(&["cannot write no/o.jsonl"]);
     write("answers.jsonl", "\"1\"\n\"2\"\n");
     puzzleclone(&["check", "clock.jsonl", "--answers", "answers.jsonl"])
         .bad(&["2 puzzles", "there are 4"]);
@@ -270,24 +308,18 @@ fn bad_specifications_and_puzzles_are_named_and_nothing_is_written() {
     }
 }
 
+/// In the supervised steps, or in those of reinforcement learning with a copy of the model beside it.
+#[test]
+fn an_interrupted_trial_ends_with_the_same_numbers() {
+    let longer = ["--set", "sft_steps=20", "--set", "rl_steps=10"];
+    let settings = [SMALL, &longer].concat();
+    ends_with_the_same_numbers("puzzleclone", "sft+rl", &settings, &[]);
+}
+
 #[test]
 fn a_smoke_run_of_every_arm() {
     let folder = tempfile::tempdir().unwrap();
-    let mut run = vec!["run", "puzzleclone", "--seeds", "1", "--json"];
-    for setting in [
-        "puzzles=60",
-        "measured=2",
-        "layers=1",
-        "width=16",
-        "sft_steps=4",
-        "batch=16",
-        "rl_steps=2",
-        "prompts=4",
-        "group=3",
-        "kl=0.1",
-    ] {
-        run.extend(["--set", setting]);
-    }
+    let run = [&["run", "puzzleclone"], SMALL, &["--seeds", "1", "--json"]].concat();
     let record = offprint(folder.path(), &run).good().json();
     let metric = |arm: &str, name: &str| {
         let arms = record["arms"].as_array().unwrap();

@@ -4,6 +4,13 @@ use crate::{offprint, root};
 use std::fs;
 
 #[test]
+fn names_that_are_no_papers_are_told_with_the_nearest_one() {
+    let folder = tempfile::tempdir().unwrap();
+    offprint(folder.path(), &["use", "gal", "train"]).bad(&["unknown paper \"gal\"", "mean gla?"]);
+    offprint(folder.path(), &["use", "advmoe"]).bad(&["advmoe is planned"]);
+}
+
+#[test]
 fn comet_trains_predicts_and_shows_experts() {
     let folder = tempfile::tempdir().unwrap();
     let table = root().join("examples/comet/wine.csv");

@@ -9,7 +9,7 @@ pub use networks::{Branch, Dense, StackedDense, glorot_normal};
 use crate::error::{OperatorsError, Result};
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use offprint_kernels::{Activation, inner, linear, matmul};
+use offprint_kernels::{Activation, inner, matmul};
 
 /// `G(u)(y) ≈ Σ_k b_k(u(x_1), …, u(x_m)) t_k(y) + b_0`.
 ///
@@ -79,10 +79,16 @@ impl DeepONet {
     /// # Errors
     /// If `u` or `y` have another width than the network reads.
     pub fn forward_cartesian(&self, u: Tensor<2>, y: Tensor<2>) -> Result<Tensor<2>> {
-        let points = y.dims()[0];
-        let (b, t) = (self.encode_functions(u)?, self.encode_points(y)?);
-        let bias = self.bias.as_ref().map(|bias| bias.val().expand([points]));
-        Ok(linear(b, t.transpose(), bias, Activation::Identity))
+        let (functions, points) = (u.dims()[0], y.dims()[0]);
+        let (mut b, mut t) = (self.encode_functions(u)?, self.encode_points(y)?);
+        if let Some(bias) = &self.bias {
+            // One more term of the sum, 1 · b_0: the product is by far the largest tensor, and adding to it is no less work
+            // than the product.
+            let ones = Tensor::ones([functions, 1], &b.device());
+            b = Tensor::cat(vec![b, ones], 1);
+            t = Tensor::cat(vec![t, bias.val().reshape([1, 1]).expand([points, 1])], 1);
+        }
+        Ok(matmul(b, t.transpose()))
     }
 
     /// Each function at points of its own, as many for each: the branch network is evaluated once a function.

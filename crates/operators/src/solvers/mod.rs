@@ -2,7 +2,7 @@
 //!
 //! | solver | method | accuracy |
 //! |---|---|---|
-//! | [`DynamicSystem`] | Dormand and Prince's pair of order 5 (4), adaptive | 1e-10 a step, relative and absolute; below 1e-8 in all |
+//! | [`DynamicSystem`] | Dormand and Prince's pair of order 5 (4), adaptive | 1e-10 a step, relative and absolute; below 1e-8 in all for smooth inputs |
 //! | [`DiffusionReaction`] | Crank–Nicolson with the source linearized, extrapolated (Richardson) | order 4, about 1e-5 at the default grid |
 //! | [`advection`] | exact along characteristics | rounding |
 //! | [`AdvectionDiffusion`] | Fourier series | spectral: rounding for profiles of few frequencies |

@@ -205,6 +205,12 @@ impl GaussianRandomField {
 }
 
 impl GaussianRandomField {
+    fn interpolate(&self, features: &[f64]) -> Interpolation {
+        assert_eq!(features.len(), self.grid.len(), "values on the grid");
+        let method = self.config.interpolation;
+        Interpolation::of_checked(self.grid.clone(), features.to_vec(), method)
+    }
+
     /// `L z` for [`RUN`] functions.
     fn multiply(&self, normal: &[f64], values: &mut [f64]) {
         let points = self.grid.len();
@@ -246,10 +252,16 @@ impl FunctionSpace for GaussianRandomField {
     }
 
     fn function<'a>(&'a self, features: &'a [f64]) -> Box<dyn Fn(f64) -> f64 + Sync + 'a> {
-        assert_eq!(features.len(), self.grid.len(), "values on the grid");
-        let method = self.config.interpolation;
-        let u = Interpolation::of_checked(self.grid.clone(), features.to_vec(), method);
+        let u = self.interpolate(features);
         Box::new(move |x| u.value(x))
+    }
+
+    fn integrals<'a>(
+        &'a self,
+        features: &'a [f64],
+    ) -> Option<Box<dyn Fn(f64) -> [f64; 2] + Sync + 'a>> {
+        let integrals = self.interpolate(features).integrals();
+        Some(Box::new(move |x| integrals.at(x)))
     }
 }
 

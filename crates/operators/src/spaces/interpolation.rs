@@ -98,26 +98,44 @@ impl Interpolation {
     pub fn value(&self, x: f64) -> f64 {
         let (i, h) = self.piece(x);
         let t = (x - self.points[i]) / h;
-        let (a, b) = (self.values[i], self.values[i + 1]);
-        if self.slopes.is_empty() {
-            return a + t * (b - a);
-        }
-        let (da, db) = (self.slopes[i] * h, self.slopes[i + 1] * h);
-        let (c, d) = (3.0 * (b - a) - 2.0 * da - db, 2.0 * (a - b) + da + db);
-        a + t * (da + t * (c + t * d))
+        let [a, b, c, d] = self.coefficients(i, h);
+        a + t * (b + t * (c + t * d))
     }
 
     /// The first derivative, in the same way.
     pub fn slope(&self, x: f64) -> f64 {
         let (i, h) = self.piece(x);
         let t = (x - self.points[i]) / h;
+        let [_, b, c, d] = self.coefficients(i, h);
+        (b + t * (2.0 * c + t * 3.0 * d)) / h
+    }
+
+    /// Its integrals from the first point on.
+    pub fn integrals(self) -> Integrals {
+        let mut sums = [0.0; 2];
+        let lengths = self.points.windows(2).map(|x| x[1] - x[0]);
+        let piece = |(i, h)| {
+            let coefficients = self.coefficients(i, h);
+            let piece = Piece { sums, coefficients };
+            sums = piece.integrals(h, 1.0);
+            piece
+        };
+        let pieces = lengths.enumerate().map(piece).collect();
+        Integrals {
+            function: self,
+            pieces,
+        }
+    }
+
+    /// The polynomial of the piece `i`, of length `h`, in `t` from 0 to 1: the coefficients of `1, t, t², t³`.
+    fn coefficients(&self, i: usize, h: f64) -> [f64; 4] {
         let (a, b) = (self.values[i], self.values[i + 1]);
         if self.slopes.is_empty() {
-            return (b - a) / h;
+            return [a, b - a, 0.0, 0.0];
         }
         let (da, db) = (self.slopes[i] * h, self.slopes[i + 1] * h);
         let (c, d) = (3.0 * (b - a) - 2.0 * da - db, 2.0 * (a - b) + da + db);
-        (da + t * (2.0 * c + t * 3.0 * d)) / h
+        [a, da, c, d]
     }
 
     /// The piece that a point is in, and its length.
@@ -135,6 +153,41 @@ impl Interpolation {
                 .min(last),
         };
         (i, self.points[i + 1] - self.points[i])
+    }
+}
+
+/// The first and the second integral of an [`Interpolation`] from its first point on, exact but for rounding.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Integrals {
+    function: Interpolation,
+    pieces: Vec<Piece>,
+}
+
+/// A polynomial of third degree, and both integrals at its beginning.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Piece {
+    sums: [f64; 2],
+    coefficients: [f64; 4],
+}
+
+impl Integrals {
+    /// `∫u` and `∬u` up to a point; beyond the last, those of the outermost piece's polynomial.
+    pub fn at(&self, x: f64) -> [f64; 2] {
+        let (i, h) = self.function.piece(x);
+        self.pieces[i].integrals(h, (x - self.function.points[i]) / h)
+    }
+}
+
+impl Piece {
+    /// At `t` from 0 to 1, the piece being `h` long.
+    fn integrals(&self, h: f64, t: f64) -> [f64; 2] {
+        // Multiplications: divisions would take most of the time.
+        const THIRD: f64 = 1.0 / 3.0;
+        let ([first, second], [a, b, c, d]) = (self.sums, self.coefficients);
+        let x = h * t;
+        let once = x * (a + t * (0.5 * b + t * (THIRD * c + t * (0.25 * d))));
+        let twice = 0.5 * x * x * (a + t * THIRD * (b + t * (0.5 * c + t * (0.3 * d))));
+        [first + once, second + x * first + twice]
     }
 }
 
@@ -201,6 +254,23 @@ mod tests {
         }
     }
 
+    /// Straight lines have kinks, but their integrals are exact, too: trapezoids.
+    #[test]
+    fn integrals_of_straight_lines() {
+        let u = Interpolation::new(&[0.0, 1.0, 3.0], &[0.0, 2.0, 0.0], Method::Linear).unwrap();
+        let integrals = u.integrals();
+        let near = |x: f64, [first, second]: [f64; 2]| {
+            let found = integrals.at(x);
+            assert!((found[0] - first).abs() < 1e-14, "{x}: {found:?}");
+            assert!((found[1] - second).abs() < 1e-14, "{x}: {found:?}");
+        };
+        near(0.0, [0.0, 0.0]);
+        near(0.5, [0.25, 0.125 / 3.0]);
+        near(1.0, [1.0, 1.0 / 3.0]);
+        near(2.0, [2.5, 1.0 / 3.0 + 1.0 + 5.0 / 6.0]);
+        near(3.0, [3.0, 1.0 / 3.0 + 2.0 + 8.0 / 3.0]);
+    }
+
     #[test]
     fn what_cannot_be_interpolated() {
         let say = |points: &[f64], values: &[f64], method| {
@@ -251,6 +321,16 @@ mod tests {
                 let x = end * f64::from(i) / 20.0;
                 prop_assert!((u.value(x) - cubic(x)).abs() < 1e-7 * (1.0 + end.powi(3)));
                 prop_assert!((u.slope(x) - slope(x)).abs() < 1e-6 * (1.0 + end.powi(3)));
+            }
+            let once = |x: f64| x * (c[0] + x * (c[1] / 2.0 + x * (c[2] / 3.0 + x * c[3] / 4.0)));
+            let twice = |x: f64| x * x * (c[0] / 2.0 + x * (c[1] / 6.0 + x * (c[2] / 12.0 + x * c[3] / 20.0)));
+            let integrals = u.integrals();
+            // Beyond the last point the cubic goes on.
+            for i in 0..=25 {
+                let x = end * f64::from(i) / 20.0;
+                let [first, second] = integrals.at(x);
+                prop_assert!((first - once(x)).abs() < 1e-6 * (1.0 + end.powi(4)));
+                prop_assert!((second - twice(x)).abs() < 1e-6 * (1.0 + end.powi(5)));
             }
         }
     }

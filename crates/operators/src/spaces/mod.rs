@@ -11,7 +11,7 @@ mod interpolation;
 mod series;
 
 pub use gaussian_random_field::{Covariance, GaussianRandomField, GaussianRandomFieldConfig};
-pub use interpolation::{Interpolation, Method};
+pub use interpolation::{Integrals, Interpolation, Method};
 pub use series::{Chebyshev, PowerSeries};
 
 use crate::error::{OperatorsError, Result, check_inside, check_length, check_positive};
@@ -129,6 +129,18 @@ pub trait FunctionSpace: Sync {
     /// # Panics
     /// If there are not as many features as [`FunctionSpace::features`] says.
     fn function<'a>(&'a self, features: &'a [f64]) -> Box<dyn Fn(f64) -> f64 + Sync + 'a>;
+
+    /// The function's first and second integral from 0, where the space knows them exactly. They are smoother than the
+    /// function, so that a solver may take longer steps.
+    ///
+    /// # Panics
+    /// As [`FunctionSpace::function`].
+    fn integrals<'a>(
+        &'a self,
+        _features: &'a [f64],
+    ) -> Option<Box<dyn Fn(f64) -> [f64; 2] + Sync + 'a>> {
+        None
+    }
 
     /// One value of a function; [`FunctionSpace::function`] is faster for many.
     ///

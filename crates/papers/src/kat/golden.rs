@@ -1,5 +1,6 @@
 //! KAT's golden cases: which library calls compute what a file holds.
 
+use crate::explain::explain;
 use burn::{
     module::Param,
     tensor::{Device, Gradients, Tensor},
@@ -13,7 +14,7 @@ use offprint_lab::{
     golden::{Array, Case, Method, Outputs},
 };
 use offprint_layers::{
-    Activation, Context, LayersError, Linear, Quantizer,
+    Activation, Context, Linear, Quantizer,
     kan::{BSplineKan, GroupRationalKan},
     rational::{Coefficients, Rational, activation_gain, fit_rational, second_moment, value_of},
 };
@@ -48,10 +49,6 @@ pub const METHODS: &[Method] = &[
 
 fn device() -> Device {
     Device::default().autodiff()
-}
-
-fn explain(error: LayersError) -> Error {
-    Error::input(error.to_string())
 }
 
 /// A parameter of a layer.
@@ -190,10 +187,10 @@ fn vit(case: &Case) -> Result<Outputs> {
         activation: case.config("activation")?,
     };
     let loaded = from_timm(parameters.collect(), &unsaid, &device());
-    let (_, vit) = loaded.map_err(|error| Error::input(error.to_string()))?;
+    let (_, vit) = loaded.map_err(explain)?;
     let x = case.tensor::<4>("in.x", &device())?.require_grad();
     let y = vit.forward(x.clone(), Context::EVALUATION);
-    let y = y.map_err(|error| Error::input(error.to_string()))?.output;
+    let y = y.map_err(explain)?.output;
     let (mut outputs, gradients) = begin(case, &x, y)?;
     for (name, token) in [
         ("cls_token", &vit.class_token),

@@ -1,128 +1,90 @@
 //! What the paper claims, written before the runs.
 
-use offprint_lab::claim::{Claim, Relation, Term};
+use offprint_lab::claim::{
+    Claim,
+    Relation::{Above, AtMost, Below},
+    Term::{Arm, BestOf, Number},
+};
 
 /// The claims, in the order of the report.
 pub(super) const CLAIMS: &[Claim] = &[
-    claim(
+    Claim::new(
         "comet-plus-beats-topk",
         "COMET with local search generalizes better than Top-k",
         "loss",
-        "comet+",
-        "topk",
+        (Arm("comet+"), Below, Arm("topk")),
     ),
-    claim(
+    Claim::new(
         "comet-plus-beats-hash",
         "COMET with local search generalizes better than hash routing",
         "loss",
-        "comet+",
-        "hash",
+        (Arm("comet+"), Below, Arm("hash")),
     ),
-    Claim {
-        relation: Relation::AtMost,
-        ..claim(
-            "comet-no-worse-than-dselect-k",
-            "COMET generalizes at least as well as DSelect-k",
-            "loss",
-            "comet",
-            "dselect-k",
-        )
-    },
-    claim(
+    Claim::new(
+        "comet-no-worse-than-dselect-k",
+        "COMET generalizes at least as well as DSelect-k",
+        "loss",
+        (Arm("comet"), AtMost, Arm("dselect-k")),
+    ),
+    Claim::new(
         "comet-plus-beats-dselect-k",
         "COMET with local search generalizes better than DSelect-k",
         "loss",
-        "comet+",
-        "dselect-k",
+        (Arm("comet+"), Below, Arm("dselect-k")),
     ),
-    claim(
+    Claim::new(
         "search-helps-topk",
         "local search improves Top-k",
         "loss",
-        "topk+",
-        "topk",
+        (Arm("topk+"), Below, Arm("topk")),
     ),
-    claim(
+    Claim::new(
         "search-helps-hash",
         "local search improves hash routing",
         "loss",
-        "hash+",
-        "hash",
+        (Arm("hash+"), Below, Arm("hash")),
     ),
-    claim(
+    Claim::new(
         "search-helps-dselect-k",
         "local search improves DSelect-k",
         "loss",
-        "dselect-k+",
-        "dselect-k",
+        (Arm("dselect-k+"), Below, Arm("dselect-k")),
     ),
-    claim(
+    Claim::new(
         "search-helps-comet",
         "local search improves COMET",
         "loss",
-        "comet+",
-        "comet",
+        (Arm("comet+"), Below, Arm("comet")),
     ),
-    Claim {
-        relation: Relation::AtMost,
-        right: Term::Number(1.0),
-        ..claim(
-            "comet-is-sparse",
-            "each tree ends with one expert: at most k are active",
-            "active_share",
-            "comet+",
-            "",
-        )
-    },
-    claim(
+    Claim::new(
+        "comet-is-sparse",
+        "each tree ends with one expert: at most k are active",
+        "active_share",
+        (Arm("comet+"), AtMost, Number(1.0)),
+    ),
+    Claim::new(
         "search-escapes-bad-starts",
         "local search helps to escape bad initializations",
         "worst_start",
-        "topk+",
-        "topk",
+        (Arm("topk+"), Below, Arm("topk")),
     ),
-    Claim {
-        relation: Relation::AtMost,
-        left: Term::BestOf {
-            arm: "topk+",
-            of: 1,
-        },
-        right: Term::BestOf { arm: "topk", of: 8 },
-        ..claim(
-            "search-saves-tuning",
-            "Top-k with local search needs a smaller tuning budget",
-            "loss",
-            "topk+",
-            "topk",
-        )
-    },
-    Claim {
-        relation: Relation::Above,
-        ..claim(
-            "comet-plus-auc",
-            "COMET with local search ranks better than Top-k",
-            "auc",
-            "comet+",
-            "topk",
-        )
-    },
+    Claim::new(
+        "search-saves-tuning",
+        "Top-k with local search needs a smaller tuning budget",
+        "loss",
+        (
+            BestOf {
+                arm: "topk+",
+                of: 1,
+            },
+            AtMost,
+            BestOf { arm: "topk", of: 8 },
+        ),
+    ),
+    Claim::new(
+        "comet-plus-auc",
+        "COMET with local search ranks better than Top-k",
+        "auc",
+        (Arm("comet+"), Above, Arm("topk")),
+    ),
 ];
-
-/// `metric(left) < metric(right)`.
-const fn claim(
-    id: &'static str,
-    says: &'static str,
-    metric: &'static str,
-    left: &'static str,
-    right: &'static str,
-) -> Claim {
-    Claim {
-        id,
-        says,
-        metric,
-        left: Term::Arm(left),
-        relation: Relation::Below,
-        right: Term::Arm(right),
-        margin: 0.0,
-    }
-}

@@ -1,7 +1,7 @@
 //! `offprint use deeponet predict`.
 
-use super::{arrays, print, required, saved};
-use crate::deeponet::study::explain;
+use super::{arrays, out_of, print, required, saved};
+use crate::explain::explain;
 use burn::tensor::Device;
 use clap::ArgMatches;
 use offprint_data::arrays::{Array, write_npy};
@@ -10,7 +10,7 @@ use serde_json::json;
 use std::path::Path;
 
 pub fn predict(matches: &ArgMatches) -> Result<()> {
-    let out = required(matches, "out");
+    let out = out_of(matches)?;
     let write = writer(out)?;
     let (model, config) = saved::load(required(matches, "model"))?;
     let functions = arrays::given(matches, "functions")?;

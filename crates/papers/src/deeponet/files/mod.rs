@@ -6,7 +6,7 @@ mod plot;
 mod saved;
 mod train;
 
-use crate::arguments::{flag, number, option, path, print, required, whole};
+use crate::arguments::{flag, number, option, out_of, path, picture_of, print, required, whole};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use offprint_lab::{Result, command::UserCommand};
 use std::path::PathBuf;

@@ -2,9 +2,9 @@
 
 use super::{
     arrays::{self, Matrix},
-    print, required, saved,
+    picture_of, print, required, saved,
 };
-use crate::deeponet::study::explain;
+use crate::explain::explain;
 use burn::tensor::Device;
 use clap::ArgMatches;
 use offprint_lab::{
@@ -19,6 +19,7 @@ use offprint_lab::{
 use serde_json::json;
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
+    let out = picture_of(matches)?;
     let (model, config) = saved::load(required(matches, "model"))?;
     let functions = arrays::given(matches, "functions")?;
     let points = arrays::given(matches, "points")?;
@@ -59,7 +60,6 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
             )));
         }
     };
-    let out = required(matches, "out");
     let label = format!("answer to function {row}, {what}");
     write_atomic(out, svg.file(&label).as_bytes())?;
     let error = known.map(|known| relative(&found, known));

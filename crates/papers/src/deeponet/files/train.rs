@@ -2,11 +2,10 @@
 
 use super::{
     arrays::{self, Matrix},
-    print, required,
+    out_of, print,
     saved::{self, Config, Scale, tensor},
 };
-use crate::deeponet::study::explain;
-use crate::model_folder::taken;
+use crate::explain::explain;
 use burn::{
     module::Module,
     optim::{GradientsParams, ModuleOptimizer},
@@ -35,12 +34,7 @@ struct Rows {
 }
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
-    let out = required(matches, "out");
-    let overwrite = matches.get_flag("overwrite");
-    if out.exists() && !overwrite {
-        // Said before the minutes of training, not after.
-        return Err(taken(out));
-    }
+    let (out, overwrite) = (out_of(matches)?, matches.get_flag("overwrite"));
     let options = Options::of(matches)?;
     let functions = arrays::given(matches, "functions")?;
     let points = arrays::given(matches, "points")?;
@@ -361,7 +355,7 @@ fn fit(
         let (epoch, within) = ((step - 1) / per_epoch, (step - 1) % per_epoch);
         if within == 0 {
             order = batches(train.len(), batch, options.seed, epoch, LastBatch::Keep)
-                .map_err(|error| Error::input(error.to_string()))?;
+                .map_err(explain)?;
         }
         let chosen: Vec<usize> = order[within as usize].iter().map(|&i| train[i]).collect();
         let part = rows.select(&chosen);

@@ -1,6 +1,7 @@
 //! Spaces of functions.
 
-use super::{coefficients, explain, output};
+use super::{coefficients, output};
+use crate::explain::explain;
 use offprint_lab::{
     Error, Result,
     golden::{Array, Case, Outputs},

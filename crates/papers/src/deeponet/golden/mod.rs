@@ -4,11 +4,12 @@ mod functions;
 mod networks;
 mod systems;
 
+use crate::explain::explain;
 use offprint_lab::{
     Error, Result,
     golden::{Array, Case, Method, Outputs},
 };
-use offprint_operators::{OperatorsError, spaces::Functions};
+use offprint_operators::spaces::Functions;
 
 /// The kinds.
 pub const METHODS: &[Method] = &[
@@ -28,10 +29,6 @@ pub const METHODS: &[Method] = &[
 
 const fn method(kind: &'static str, evaluate: fn(&Case) -> Result<Outputs>) -> Method {
     Method { kind, evaluate }
-}
-
-fn explain(error: OperatorsError) -> Error {
-    Error::input(error.to_string())
 }
 
 /// The coefficients of a case as functions.

@@ -1,6 +1,6 @@
 //! DeepONet and the paper's baselines, with gradients.
 
-use super::explain;
+use crate::explain::explain;
 use burn::module::Param;
 use burn::tensor::{Device, Gradients, Tensor};
 use offprint_backbones::{BackbonesError, ResidualMlpConfig, Seq2SeqConfig};

@@ -5,6 +5,7 @@ use super::{
     model::{Batch, Model, Net},
     task::{Data, Drawn, Part, Task},
 };
+use crate::explain::explain;
 use burn::{
     module::Module,
     optim::{GradientsParams, ModuleOptimizer},
@@ -12,7 +13,7 @@ use burn::{
 };
 use offprint_data::{LastBatch, batches};
 use offprint_kernels::AdamW;
-use offprint_lab::{Error, Result, checkpoint::Checkpoint, store::number, trial::Trial};
+use offprint_lab::{Result, checkpoint::Checkpoint, draw::mix, store::number, trial::Trial};
 use serde::{Deserialize, Serialize};
 
 /// A network to train.
@@ -134,8 +135,7 @@ fn train(
     for step in first..=steps {
         let (epoch, within) = ((step - 1) / per_epoch, (step - 1) % per_epoch);
         if order.is_empty() || within == 0 {
-            order = batches(rows, batch, trial.seed(), epoch, LastBatch::Keep)
-                .map_err(|error| Error::input(error.to_string()))?;
+            order = batches(rows, batch, trial.seed(), epoch, LastBatch::Keep).map_err(explain)?;
         }
         let chosen = data.train.select(&order[within as usize]);
         let loss = squared_error(&model, &chosen)?;
@@ -236,12 +236,4 @@ fn scores(model: Option<&Model>, data: &Data) -> Result<Scores> {
         trimmed: test.trimmed,
         relative: test.relative,
     })
-}
-
-/// A seed from two numbers (SplitMix64's finalizer), so that near numbers do not give near seeds.
-fn mix(a: u64, b: u64) -> u64 {
-    let mut z = a.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(b);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }

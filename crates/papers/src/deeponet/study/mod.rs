@@ -20,77 +20,53 @@ use offprint_lab::{
     trial::Trial,
     tune::{Dimension, Range, Space},
 };
-use offprint_operators::OperatorsError;
 use task::{System, Task};
 
 /// The study.
 pub struct DeepONetStudy;
 
 const ARMS: &[Arm] = &[
-    arm(
+    Arm::new(
         "deeponet",
         Role::Method,
         "one branch network of p outputs, with bias",
-        true,
     ),
-    arm(
-        "deeponet-no-bias",
-        Role::Ablation,
-        "the same without b_0",
-        false,
-    ),
-    arm(
+    Arm::new("deeponet-no-bias", Role::Ablation, "the same without b_0").only_full(),
+    Arm::new(
         "stacked",
         Role::Method,
         "p branch networks of one output, with bias",
-        true,
     ),
-    arm(
-        "stacked-no-bias",
-        Role::Ablation,
-        "the same without b_0",
-        false,
-    ),
-    arm(
+    Arm::new("stacked-no-bias", Role::Ablation, "the same without b_0").only_full(),
+    Arm::new(
         "fnn",
         Role::Baseline,
         "dense network on sensors and point together",
-        true,
     ),
-    arm(
+    Arm::new(
         "resnet",
         Role::Baseline,
         "residual dense network on the same",
-        true,
     ),
-    arm(
+    Arm::new(
         "seq2seq",
         Role::Baseline,
         "GRU encoder and decoder over the sensor grid",
-        false,
-    ),
-    arm(
+    )
+    .only_full(),
+    Arm::new(
         "sensors",
         Role::Method,
         "DeepONet, from 2 sensors up, on four length scales",
-        false,
-    ),
-    arm(
+    )
+    .only_full(),
+    Arm::new(
         "samples",
         Role::Method,
         "DeepONet, from 16 training pairs up",
-        false,
-    ),
+    )
+    .only_full(),
 ];
-
-const fn arm(name: &'static str, role: Role, about: &'static str, quick: bool) -> Arm {
-    Arm {
-        name,
-        role,
-        about,
-        quick,
-    }
-}
 
 /// Arms whose networks are DeepONets of a width to tune.
 const OPERATORS: &[&str] = &[
@@ -260,13 +236,6 @@ impl Study for DeepONetStudy {
         }
     }
 
-    fn seeds(&self, budget: Budget) -> u64 {
-        match budget {
-            Budget::Quick | Budget::Train => 3,
-            Budget::Full => 5,
-        }
-    }
-
     fn tuning(&self) -> Tuning {
         let choice = |values: &[i64]| Range::Choice(values.iter().map(|&v| v.into()).collect());
         let rates = Range::LogUniform {
@@ -352,9 +321,4 @@ fn systems(trial: &mut Trial<DeepONetSettings>, net: Net) -> Result<()> {
         trial.result(&name, scores.test.log10());
     }
     Ok(())
-}
-
-/// An error of the operators' room as the lab's.
-pub fn explain(error: OperatorsError) -> Error {
-    Error::input(error.to_string())
 }

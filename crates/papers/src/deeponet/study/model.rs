@@ -1,6 +1,7 @@
 //! The network of every arm, behind one call.
 
-use super::{DeepONetSettings, explain, task::TIMES};
+use super::{DeepONetSettings, task::TIMES};
+use crate::explain::explain;
 use burn::{
     module::{Module, Param},
     tensor::{Device, Int, Tensor},

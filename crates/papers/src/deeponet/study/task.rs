@@ -1,6 +1,7 @@
 //! What is learned from what: functions at sensors, points, and the answers of a reference solver there.
 
-use super::{DeepONetSettings, explain};
+use super::DeepONetSettings;
+use crate::explain::explain;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use offprint_lab::{Error, Result};
 use offprint_operators::{

@@ -1,7 +1,7 @@
 //! The theory's rates, computed: how far a function is from the straight lines between its values at m sensors, and how
 //! much the answer of a system changes with it.
 
-use super::explain;
+use crate::explain::explain;
 use offprint_lab::Result;
 use offprint_operators::{
     solvers::DynamicSystem,

@@ -1,9 +1,8 @@
 //! `offprint use fast-ibp certify`.
 
 use super::{Bounding, samples::Samples};
-use crate::arguments::{print, required, whole_of};
-use crate::fast_ibp::study::explain;
-use crate::model_folder::taken;
+use crate::arguments::{out_of, print, required, whole_of};
+use crate::explain::explain;
 use burn::{
     module::Module,
     tensor::{Device, Distribution, Tensor},
@@ -43,11 +42,8 @@ struct Row {
 }
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
-    let out = required(matches, "out");
+    let out = out_of(matches)?;
     let write = writer(out)?;
-    if out.exists() && !matches.get_flag("overwrite") {
-        return Err(taken(out));
-    }
     let by = Bounding::of(matches)?;
     let attack = whole_of(matches, "attack");
     if attack > 100_000 {

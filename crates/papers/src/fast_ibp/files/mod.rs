@@ -4,7 +4,7 @@ mod certify;
 mod samples;
 mod train;
 
-use crate::arguments::{flag, number, option, path, whole};
+use crate::arguments::{flag, number, number_or_none, option, path, whole};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use offprint_lab::{Error, Result, command::UserCommand};
 use std::path::PathBuf;
@@ -97,10 +97,7 @@ impl UserCommand for OnFiles {
 /// Arguments that say what the samples are.
 fn data() -> [Arg; 4] {
     [
-        option("eps", "X", "Radius, in the unit of the samples")
-            .required(true)
-            .allow_hyphen_values(true)
-            .value_parser(value_parser!(f64)),
+        number_or_none("eps", "Radius, in the unit of the samples").required(true),
         Arg::new("data")
             .value_name("DATA")
             .help("Samples, one a row")

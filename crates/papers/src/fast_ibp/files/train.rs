@@ -1,9 +1,8 @@
 //! `offprint use fast-ibp train`.
 
 use super::{Bounding, samples::Samples};
-use crate::arguments::{number_of, print, required, whole_of};
-use crate::fast_ibp::study::explain;
-use crate::model_folder::taken;
+use crate::arguments::{number_of, out_of, print, whole_of};
+use crate::explain::explain;
 use burn::{
     module::Module,
     optim::{GradientsParams, ModuleOptimizer},
@@ -40,16 +39,12 @@ struct Options {
 }
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
-    let out = required(matches, "out");
+    let out = out_of(matches)?;
     if out.extension().is_none_or(|ending| ending != "safetensors") {
         return Err(Error::input(format!(
             "--out {}, but it must end with .safetensors",
             out.display()
         )));
-    }
-    if out.exists() && !matches.get_flag("overwrite") {
-        // Said before the minutes of training, not after.
-        return Err(taken(out));
     }
     let options = Options::of(matches)?;
     let mut samples = Samples::of(matches)?;
@@ -241,7 +236,7 @@ fn fit(
         if within == 0 {
             // Batch norm wants whole batches.
             order = batches(train.len(), batch, options.seed, epoch, LastBatch::Drop)
-                .map_err(|error| Error::input(error.to_string()))?;
+                .map_err(explain)?;
         }
         let chosen: Vec<usize> = order[within as usize].iter().map(|&i| train[i]).collect();
         let (x, labels) = samples.select(&chosen, device);

@@ -1,7 +1,7 @@
 //! Bounds of networks, and attacks.
 
-use super::explain;
 use super::network::{dtype, gradients, labels, network, optional, rows};
+use crate::explain::explain;
 use burn::tensor::{Int, Tensor};
 use offprint_certify::{
     attack::{Pgd, pgd},

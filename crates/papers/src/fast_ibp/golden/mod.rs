@@ -4,9 +4,8 @@ mod bounds;
 mod network;
 mod training;
 
-use offprint_certify::CertifyError;
 use offprint_lab::{
-    Error, Result,
+    Result,
     golden::{Case, Method, Outputs},
 };
 
@@ -23,8 +22,4 @@ pub const METHODS: &[Method] = &[
 
 const fn method(kind: &'static str, evaluate: fn(&Case) -> Result<Outputs>) -> Method {
     Method { kind, evaluate }
-}
-
-fn explain(error: CertifyError) -> Error {
-    Error::input(error.to_string())
 }

@@ -1,6 +1,6 @@
 //! The network of a case: `layers` of its config with its parameters.
 
-use super::explain;
+use crate::explain::explain;
 use burn::tensor::{DType, Device, Gradients, Tensor, TensorData};
 use offprint_certify::{
     CertifyError,

@@ -1,7 +1,7 @@
 //! Initial values, schedule and regularizers.
 
-use super::explain;
 use super::network::{gradient, rows};
+use crate::explain::explain;
 use offprint_certify::{
     bounds::Interval,
     training::{EpsilonSchedule, ibp_deviation, relu_balance, tightness},

@@ -1,124 +1,95 @@
 //! What the paper claims, written before the runs.
 
-use offprint_lab::claim::{Claim, Relation, Term};
+use offprint_lab::claim::{
+    Claim,
+    Relation::{AtMost, Below},
+    Term::{Arm, Number},
+};
 
 /// The claims, in the order of the report. Errors are shares of the test pictures.
 pub(super) const CLAIMS: &[Claim] = &[
-    arms(
+    Claim::new(
         "fast-beats-vanilla",
         "at the same short schedule the three parts give a smaller verified error than IBP alone",
         "verified",
-        ("fast", Relation::Below, "vanilla"),
+        (Arm("fast"), Below, Arm("vanilla")),
     ),
-    arms(
+    Claim::new(
         "short-matches-long",
         "the short schedule is as good as IBP with one three times as long",
         "verified",
-        ("fast", Relation::AtMost, "vanilla-long"),
+        (Arm("fast"), AtMost, Arm("vanilla-long")),
     ),
-    arms(
+    Claim::new(
         "short-matches-long-crown-ibp",
         "and as good as CROWN-IBP with one three times as long",
         "verified",
-        ("fast", Relation::AtMost, "crown-ibp-long"),
+        (Arm("fast"), AtMost, Arm("crown-ibp-long")),
     ),
-    number(
+    Claim::new(
         "bounds-do-not-explode",
         "the initialization stops the growth of bounds by layer: less than a quarter of Xavier's",
         "growth",
-        ("init-only", Relation::Below),
-        0.25,
+        (Arm("init-only"), Below, Number(0.25)),
     ),
-    arms(
+    Claim::new(
         "norm-balances",
         "batch norm reduces the imbalance of ReLU states",
         "imbalance",
-        ("norm-only", Relation::Below, "vanilla"),
+        (Arm("norm-only"), Below, Arm("vanilla")),
     ),
-    arms(
+    Claim::new(
         "regularizers-balance",
         "the regularizers reduce it, too",
         "imbalance",
-        ("regularizers-only", Relation::Below, "vanilla"),
+        (Arm("regularizers-only"), Below, Arm("vanilla")),
     ),
-    arms(
+    Claim::new(
         "regularizers-tighten",
         "the regularizers tighten bounds while the radius grows",
         "width",
-        ("fast", Relation::Below, "no-regularizers"),
+        (Arm("fast"), Below, Arm("no-regularizers")),
     ),
-    arms(
+    Claim::new(
         "init-helps",
         "the initialization alone is no worse than none of the parts",
         "verified",
-        ("init-only", Relation::AtMost, "vanilla"),
+        (Arm("init-only"), AtMost, Arm("vanilla")),
     ),
-    arms(
+    Claim::new(
         "norm-helps",
         "nor is batch norm alone",
         "verified",
-        ("norm-only", Relation::AtMost, "vanilla"),
+        (Arm("norm-only"), AtMost, Arm("vanilla")),
     ),
-    arms(
+    Claim::new(
         "regularizers-help",
         "nor are the regularizers alone",
         "verified",
-        ("regularizers-only", Relation::AtMost, "vanilla"),
+        (Arm("regularizers-only"), AtMost, Arm("vanilla")),
     ),
-    arms(
+    Claim::new(
         "init-needed",
         "all three are no worse than without the initialization",
         "verified",
-        ("fast", Relation::AtMost, "no-init"),
+        (Arm("fast"), AtMost, Arm("no-init")),
     ),
-    arms(
+    Claim::new(
         "norm-needed",
         "nor than without batch norm",
         "verified",
-        ("fast", Relation::AtMost, "no-norm"),
+        (Arm("fast"), AtMost, Arm("no-norm")),
     ),
-    arms(
+    Claim::new(
         "regularizers-needed",
         "nor than without the regularizers",
         "verified",
-        ("fast", Relation::AtMost, "no-regularizers"),
+        (Arm("fast"), AtMost, Arm("no-regularizers")),
     ),
-    arms(
+    Claim::new(
         "certified-beats-attacked",
         "training on bounds, unlike training on attacks, can be verified",
         "verified",
-        ("fast", Relation::Below, "pgd"),
+        (Arm("fast"), Below, Arm("pgd")),
     ),
 ];
-
-/// `metric(left) relation metric(right)`.
-const fn arms(
-    id: &'static str,
-    says: &'static str,
-    metric: &'static str,
-    (left, relation, right): (&'static str, Relation, &'static str),
-) -> Claim {
-    Claim {
-        id,
-        says,
-        metric,
-        left: Term::Arm(left),
-        relation,
-        right: Term::Arm(right),
-        margin: 0.0,
-    }
-}
-
-/// `metric(arm) relation value`.
-const fn number(
-    id: &'static str,
-    says: &'static str,
-    metric: &'static str,
-    (arm, relation): (&'static str, Relation),
-    value: f64,
-) -> Claim {
-    Claim {
-        right: Term::Number(value),
-        ..arms(id, says, metric, (arm, relation, ""))
-    }
-}

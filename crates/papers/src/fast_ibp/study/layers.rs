@@ -1,6 +1,7 @@
 //! What bounds say of each ReLU: how wide they are, and which units are active, inactive or neither.
 
-use super::{explain, sets::Part};
+use super::sets::Part;
+use crate::explain::explain;
 use burn::tensor::Device;
 use offprint_certify::{
     bounds::{Interval, Rounding, interval_forward},

@@ -10,9 +10,8 @@ mod training;
 
 pub use settings::FastIbpSettings;
 
-use offprint_certify::CertifyError;
 use offprint_lab::{
-    Error, Result,
+    Result,
     claim::Claim,
     study::{Arm, Better, Budget, Metric, Study, Tuning},
     trial::Trial,
@@ -142,13 +141,6 @@ impl Study for FastIbpStudy {
         }
     }
 
-    fn seeds(&self, budget: Budget) -> u64 {
-        match budget {
-            Budget::Quick | Budget::Train => 3,
-            Budget::Full => 5,
-        }
-    }
-
     fn tuning(&self) -> Tuning {
         Tuning {
             space: Space::new(vec![Dimension::new(
@@ -177,9 +169,4 @@ impl Study for FastIbpStudy {
     fn run(&self, trial: &mut Trial<FastIbpSettings>) -> Result<()> {
         training::run(trial)
     }
-}
-
-/// An error of the library as the lab's.
-pub fn explain(error: CertifyError) -> Error {
-    Error::input(error.to_string())
 }

@@ -41,90 +41,66 @@ const FAST: Recipe = Recipe {
 
 /// The arms in the order of the report.
 pub const ARMS: &[Arm] = &[
-    arm(
+    Arm::new(
         "standard",
         Role::Baseline,
         "clean pictures, with batch norm",
-        true,
     ),
-    arm(
+    Arm::new(
         "pgd",
         Role::Baseline,
         "attacked pictures (Madry), with batch norm",
-        false,
-    ),
-    arm(
-        "vanilla",
-        Role::Baseline,
-        "IBP, Xavier, short warm-up",
-        true,
-    ),
-    arm(
+    )
+    .only_full(),
+    Arm::new("vanilla", Role::Baseline, "IBP, Xavier, short warm-up"),
+    Arm::new(
         "vanilla-long",
         Role::Baseline,
         "the same, schedule 3 times as long",
-        true,
     ),
-    arm(
+    Arm::new(
         "crown-ibp",
         Role::Baseline,
         "CROWN-IBP, Xavier, short warm-up",
-        false,
-    ),
-    arm(
+    )
+    .only_full(),
+    Arm::new(
         "crown-ibp-long",
         Role::Baseline,
         "the same, schedule 3 times as long",
-        false,
-    ),
-    arm(
+    )
+    .only_full(),
+    Arm::new(
         "fast",
         Role::Method,
         "IBP, initialization, batch norm, regularizers",
-        true,
     ),
-    arm(
+    Arm::new(
         "fast-crown-ibp",
         Role::Method,
         "the same three on CROWN-IBP",
-        false,
-    ),
-    arm(
+    )
+    .only_full(),
+    Arm::new(
         "init-only",
         Role::Ablation,
         "vanilla with the initialization",
-        true,
     ),
-    arm("norm-only", Role::Ablation, "vanilla with batch norm", true),
-    arm(
+    Arm::new("norm-only", Role::Ablation, "vanilla with batch norm"),
+    Arm::new(
         "regularizers-only",
         Role::Ablation,
         "vanilla with the regularizers",
-        true,
     ),
-    arm(
-        "no-init",
-        Role::Ablation,
-        "fast without the initialization",
-        false,
-    ),
-    arm("no-norm", Role::Ablation, "fast without batch norm", false),
-    arm(
+    Arm::new("no-init", Role::Ablation, "fast without the initialization").only_full(),
+    Arm::new("no-norm", Role::Ablation, "fast without batch norm").only_full(),
+    Arm::new(
         "no-regularizers",
         Role::Ablation,
         "fast without the regularizers",
-        false,
-    ),
+    )
+    .only_full(),
 ];
-
-const fn arm(name: &'static str, role: Role, about: &'static str, quick: bool) -> Arm {
-    Arm {
-        name,
-        role,
-        about,
-        quick,
-    }
-}
 
 impl Recipe {
     /// The recipe of an arm.
@@ -186,7 +162,7 @@ impl Recipe {
     /// # Errors
     /// The pictures are too small for the network.
     pub fn network(&self, config: &NetworkConfig, device: &Device) -> Result<Network> {
-        let network = config.init(device).map_err(super::explain)?;
+        let network = config.init(device).map_err(crate::explain::explain)?;
         Ok(match self.init {
             true => ibp_init(network),
             false => xavier_init(network),

@@ -1,6 +1,7 @@
 //! What a trained network is worth: clean, attacked and verified error.
 
-use super::{explain, sets::Part, settings::FastIbpSettings};
+use super::{sets::Part, settings::FastIbpSettings};
+use crate::explain::explain;
 use burn::{
     module::Module,
     tensor::{Device, Distribution, Tensor},

@@ -1,8 +1,9 @@
 //! Pictures as rows of numbers from 0 to 1, with their labels.
 
 use super::settings::{DataSet, FastIbpSettings};
+use crate::explain::explain_data;
 use burn::tensor::{Device, Tensor, TensorData};
-use offprint_data::{DataError, Images, Shares, Split, cifar, idx};
+use offprint_data::{Images, Shares, Split, cifar, idx};
 use offprint_lab::{Error, Result};
 use std::path::Path;
 
@@ -32,11 +33,11 @@ impl Sets {
         let (images, official) = match (settings.data, folder) {
             (DataSet::Mnist, None) => (offprint_data::mnist(), None),
             (DataSet::Mnist, Some(folder)) => {
-                let (train, test) = idx::read_mnist(folder).map_err(explain)?;
+                let (train, test) = idx::read_mnist(folder).map_err(explain_data)?;
                 (train, Some(test))
             }
             (DataSet::Cifar10, Some(folder)) => {
-                let (train, test) = cifar::read_cifar10(folder).map_err(explain)?;
+                let (train, test) = cifar::read_cifar10(folder).map_err(explain_data)?;
                 (train, Some(test))
             }
             (DataSet::Cifar10, None) => {
@@ -49,7 +50,7 @@ impl Sets {
             validation: 0.1,
             test: if official.is_some() { 0.0 } else { 0.1 },
         };
-        let split = Split::fixed(images.count, shares).map_err(explain)?;
+        let split = Split::fixed(images.count, shares).map_err(explain_data)?;
         let part = |key, images: &Images, rows: &[usize], count: usize| match rows.get(..count) {
             Some(rows) => Ok(Part::new(images, rows)),
             None => Err(Error::input(format!(
@@ -103,14 +104,5 @@ impl Part {
         );
         let labels = rows.iter().map(|&row| self.labels[row]).collect();
         (Tensor::from_data(data, device), labels)
-    }
-}
-
-/// A data error as the lab's.
-pub fn explain(error: DataError) -> Error {
-    let message = Error::input(error.to_string());
-    match error.help() {
-        Some(help) => message.help(help),
-        None => message,
     }
 }

@@ -1,12 +1,13 @@
 //! One trial: trains an arm's network along its schedule and scores it.
 
 use super::{
-    FastIbpSettings, explain,
+    FastIbpSettings,
     layers::{self, growth, imbalance, states, width},
     recipes::Recipe,
     scores::{self, By, attack, attacked_error, certified, released_attack, verified_error},
-    sets::{self, Sets},
+    sets::Sets,
 };
+use crate::explain::{explain, explain_data};
 use burn::{
     module::Module,
     optim::{GradientsParams, ModuleOptimizer},
@@ -18,7 +19,7 @@ use offprint_certify::{
 };
 use offprint_data::{LastBatch, batches};
 use offprint_kernels::{AdamW, clip_grad_norm};
-use offprint_lab::{Result, checkpoint::Checkpoint, table::Table, trial::Trial};
+use offprint_lab::{Result, checkpoint::Checkpoint, draw::mix, table::Table, trial::Trial};
 use serde::{Deserialize, Serialize};
 
 /// Largest norm of all gradients together.
@@ -126,8 +127,8 @@ fn train(
         let (epoch, within) = ((step - 1) / per_epoch, (step - 1) % per_epoch);
         if order.is_empty() || within == 0 {
             // Batch norm wants whole batches.
-            order = batches(rows, batch, trial.seed(), epoch, LastBatch::Drop)
-                .map_err(sets::explain)?;
+            order =
+                batches(rows, batch, trial.seed(), epoch, LastBatch::Drop).map_err(explain_data)?;
         }
         // Starts of attacks are a function of the step, so that a resumed run draws the same.
         device.seed(mix(trial.seed(), step));
@@ -277,14 +278,6 @@ fn score(
     trial.result("imbalance", mean(seen.imbalance, seen.looks));
     trial.result("width", mean(seen.width, seen.growing));
     Ok(())
-}
-
-/// A seed from two numbers (SplitMix64's finalizer), so that near numbers do not give near seeds.
-fn mix(a: u64, b: u64) -> u64 {
-    let mut z = a.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(b);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

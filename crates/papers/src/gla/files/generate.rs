@@ -3,6 +3,7 @@
 use super::saved::{self, Saved};
 use super::state::{self, Remembered};
 use super::{number_of, refuse, required, whole_of};
+use crate::explain::explain;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use clap::ArgMatches;
 use offprint_backbones::{GenerateConfig, GptState, Sampling};
@@ -145,7 +146,11 @@ fn config(matches: &ArgMatches) -> Result<GenerateConfig> {
         return Err(refuse("tokens", tokens, &format!("0 to {MOST}")));
     }
     if !(temperature >= 0.0 && temperature.is_finite()) {
-        return Err(refuse("temperature", temperature, "0 or more"));
+        return Err(refuse(
+            "temperature",
+            temperature,
+            "a finite number of at least 0",
+        ));
     }
     let top_k = matches.get_one::<u64>("top-k").map(|k| *k as usize);
     if top_k == Some(0) {
@@ -175,7 +180,7 @@ fn write(saved: &Saved, remembered: Remembered, config: &GenerateConfig) -> Resu
     let bytes = saved
         .gpt
         .generate_from(state, prompt, config)
-        .map_err(|error| Error::input(error.to_string()))?;
+        .map_err(explain)?;
     let mut out = std::io::stdout().lock();
     for byte in bytes {
         let byte = byte.map_err(|error| Error::run(error.to_string()))? as u8;

@@ -6,9 +6,10 @@ mod state;
 mod train;
 
 use crate::arguments::{
-    flag, number_of, option, path, print, refuse, required, signed, whole, whole_of,
+    flag, number, number_of, number_or_none, option, out_of, path, print, refuse, required, whole,
+    whole_of, whole_or_none,
 };
-use clap::{ArgMatches, Command, value_parser};
+use clap::{ArgMatches, Command};
 use offprint_lab::{Result, command::UserCommand};
 
 /// The sub-commands.
@@ -39,11 +40,11 @@ impl UserCommand for OnFiles {
                     .arg(whole("layers", "2", "Blocks"))
                     .arg(whole("width", "64", "Width"))
                     .arg(whole("heads", "4", "Heads"))
-                    .arg(signed("normalizer", "16", "τ: larger, and the state forgets less at first"))
+                    .arg(number("normalizer", "16", "τ: larger, and the state forgets less at first"))
                     .arg(whole("context", "128", "Bytes of a training window"))
                     .arg(whole("batch", "16", "Windows of a step"))
                     .arg(whole("steps", "300", "Steps"))
-                    .arg(signed("learning-rate", "0.005", "Largest step size"))
+                    .arg(number("learning-rate", "0.005", "Largest step size"))
                     .arg(whole("seed", "0", "Seed of the initial values and windows"))
                     .arg(overwrite("Replace the folder if it is there"))
                     .arg(json()),
@@ -108,19 +109,15 @@ impl UserCommand for OnFiles {
 fn sampled(command: Command) -> Command {
     command
         .arg(whole("tokens", "200", "Bytes to write"))
-        .arg(signed(
+        .arg(number(
             "temperature",
             "0.8",
             "Divides the logits; 0 for the likeliest byte always",
         ))
-        .arg(option("top-k", "N", "Only the N likeliest bytes").value_parser(value_parser!(u64)))
-        .arg(
-            option(
-                "top-p",
-                "X",
-                "Only the likeliest bytes of that much probability",
-            )
-            .value_parser(value_parser!(f64)),
-        )
+        .arg(whole_or_none("top-k", "Only the N likeliest bytes"))
+        .arg(number_or_none(
+            "top-p",
+            "Only the likeliest bytes of that much probability",
+        ))
         .arg(whole("seed", "0", "Seed of the draws"))
 }

@@ -1,5 +1,6 @@
 //! A trained model as a folder: `model.safetensors` and `config.json`.
 
+use crate::explain::explain;
 use crate::gla::study::deviation;
 use crate::model_folder::{self, damaged, fill};
 use burn::{module::Module, store::SafetensorsStore, tensor::Device};
@@ -71,9 +72,7 @@ impl Config {
             let message = format!("normalizer = {}, but it must be above 0", self.normalizer);
             return Err(Error::input(message));
         }
-        self.gpt()
-            .validate()
-            .map_err(|error| Error::input(error.to_string()))
+        self.gpt().validate().map_err(explain)
     }
 
     /// A model with initial parameters.
@@ -83,7 +82,7 @@ impl Config {
     pub fn init(&self, device: &Device) -> Result<Gpt> {
         self.validate()?;
         let gpt = self.gpt().init(device);
-        let mut gpt = gpt.map_err(|error| Error::input(error.to_string()))?;
+        let mut gpt = gpt.map_err(explain)?;
         for block in &mut gpt.blocks.blocks {
             if let AnyTokenMixer::Gla(mixer) = &mut block.token_mixer {
                 mixer.gate_logit_normalizer = self.normalizer;

@@ -2,8 +2,7 @@
 
 use super::generate::Reader;
 use super::saved::{self, Saved};
-use super::{print, required};
-use crate::model_folder::taken;
+use super::{out_of, print, required};
 use burn::tensor::{Device, Tensor, TensorData};
 use clap::ArgMatches;
 use offprint_backbones::{Gpt, GptState};
@@ -24,10 +23,7 @@ pub struct Remembered {
 /// # Errors
 /// The model, the text or a state to begin with cannot be read, or the file not be written.
 pub fn save(matches: &ArgMatches) -> Result<()> {
-    let (folder, out) = (required(matches, "model"), required(matches, "out"));
-    if out.exists() && !matches.get_flag("overwrite") {
-        return Err(taken(out));
-    }
+    let (folder, out) = (required(matches, "model"), out_of(matches)?);
     let saved = saved::load(folder)?;
     let mut reader = Reader::new(&saved, matches.get_one("from"))?;
     let text = required(matches, "text");

@@ -1,8 +1,8 @@
 //! `offprint use gla train`.
 
 use super::saved::{self, BYTES, Config, MOST};
-use super::{number_of, print, refuse, required, whole_of};
-use crate::model_folder::taken;
+use super::{number_of, out_of, print, refuse, whole_of};
+use crate::explain::explain_data;
 use burn::{
     module::Module,
     optim::{GradientsParams, ModuleOptimizer},
@@ -10,7 +10,7 @@ use burn::{
 };
 use clap::ArgMatches;
 use indicatif::{ProgressBar, ProgressStyle};
-use offprint_backbones::{Gpt, parameters};
+use offprint_backbones::{Gpt, parameters, train::warmup_cosine};
 use offprint_data::text;
 use offprint_kernels::{AdamW, CrossEntropy, clip_grad_norm};
 use offprint_lab::{Error, Result, table::number};
@@ -30,16 +30,8 @@ struct Training {
 /// Windows of held-out text that are scored.
 const SCORED: usize = 64;
 
-/// Share of the steps in which the step size rises.
-const WARMUP: f64 = 0.1;
-
 pub fn run(matches: &ArgMatches) -> Result<()> {
-    let out = required(matches, "out");
-    let overwrite = matches.get_flag("overwrite");
-    if out.exists() && !overwrite {
-        // Said before the minutes of training, not after.
-        return Err(taken(out));
-    }
+    let (out, overwrite) = (out_of(matches)?, matches.get_flag("overwrite"));
     let (config, training) = settings(matches)?;
     let text = read(matches, training.context)?;
     let (train, held_out) = text.split_at(text.len() / 10 * 9);
@@ -86,7 +78,7 @@ fn settings(matches: &ArgMatches) -> Result<(Config, Training)> {
     for name in ["normalizer", "learning-rate"] {
         let value = number_of(matches, name);
         if !(value > 0.0 && value.is_finite()) {
-            return Err(refuse(name, value, "above 0"));
+            return Err(refuse(name, value, "a finite number above 0"));
         }
     }
     let config = Config {
@@ -114,7 +106,7 @@ fn settings(matches: &ArgMatches) -> Result<(Config, Training)> {
 fn read(matches: &ArgMatches, context: usize) -> Result<Vec<u8>> {
     let mut all = Vec::new();
     for path in matches.get_many::<PathBuf>("text").unwrap_or_default() {
-        let text = text::read(path).map_err(|error| Error::input(error.to_string()))?;
+        let text = text::read(path).map_err(explain_data)?;
         all.extend(text.into_bytes());
     }
     // The tenth that is held out holds a window, and one byte to ask for.
@@ -142,7 +134,6 @@ fn fit(
     let bar = ProgressBar::new(training.steps);
     let style = ProgressStyle::with_template(" {bar:20} step {pos}/{len}  {msg}  {eta} left");
     bar.set_style(style.expect("the template is fixed").progress_chars("━╸─"));
-    let warmup = (WARMUP * training.steps as f64).ceil();
     for step in 1..=training.steps {
         let context = Context::training(training.seed).branch(step);
         let places = train.len() - training.context;
@@ -157,15 +148,8 @@ fn fit(
         }
         let mut gradients = GradientsParams::from_grads(loss.backward(), &gpt);
         clip_grad_norm(&mut gradients, &gpt, 1.0);
-        let (done, steps) = (step as f64, training.steps as f64);
-        let share = match done <= warmup {
-            true => done / warmup,
-            false => {
-                let after = (done - warmup) / (steps - warmup + 1.0);
-                0.5 * (1.0 + (std::f64::consts::PI * after).cos())
-            }
-        };
-        gpt = optimizer.step(training.learning_rate * share, gpt, gradients);
+        let rate = warmup_cosine(training.learning_rate, step, training.steps);
+        gpt = optimizer.step(rate, gpt, gradients);
         if step % 50 == 0 || step == training.steps {
             let loss = score(&gpt.valid(), held_out, training.context)?;
             let bits = loss / std::f64::consts::LN_2;

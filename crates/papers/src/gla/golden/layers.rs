@@ -1,6 +1,7 @@
 //! The layers: gated linear attention, retention, Mamba.
 
 use super::{contracted, device, gradient, parameter, tracked};
+use crate::explain::explain;
 use burn::{
     module::Param,
     tensor::{Device, Gradients, Tensor},
@@ -10,13 +11,8 @@ use offprint_lab::{
     golden::{Array, Case, Outputs},
 };
 use offprint_layers::{
-    GatedLinearAttentionConfig, Heads, HeadsConfig, LayersError, Linear, MambaConfig,
-    RetentionConfig, Rotary,
+    GatedLinearAttentionConfig, Heads, HeadsConfig, Linear, MambaConfig, RetentionConfig, Rotary,
 };
-
-fn explain(error: LayersError) -> Error {
-    Error::input(error.to_string())
-}
 
 /// Sizes that a case names, for an input of that width.
 fn heads(case: &Case, width: usize) -> Result<HeadsConfig> {

@@ -1,6 +1,7 @@
 //! The recurrences alone: gated, retention, ungated, selective scan.
 
 use super::{contracted, device, gradient, optional, tracked};
+use crate::explain::explain;
 use burn::tensor::{Device, Tensor};
 use offprint_kernels::{
     Activation, activate,
@@ -153,7 +154,7 @@ pub(super) fn recurrence(case: &Case) -> Result<Outputs> {
     let Some(decay) = &given.log_decay else {
         return Err(Error::input("a recurrence needs in.log_decay"));
     };
-    let decay = Decay::channels(decay.clone()).map_err(|e| Error::input(e.to_string()))?;
+    let decay = Decay::channels(decay.clone()).map_err(explain)?;
     given.worst(case, false, FeatureMap::Identity, &decay)
 }
 

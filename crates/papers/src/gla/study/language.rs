@@ -1,7 +1,7 @@
 //! Language modeling: windows of text, and how well a model tells each next byte, at its own length and beyond.
 
 use super::settings::{GlaSettings, TextKind};
-use super::training::{Batch, draw, loss};
+use super::training::{Batch, loss};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use offprint_backbones::Gpt;
 use offprint_data::text;
@@ -53,7 +53,11 @@ impl Texts {
         let windows = (0..rows).map(|row| {
             let [train, ..] = &self.parts[row % self.parts.len()];
             let places = train.len() - self.context;
-            let start = draw(seed, step, row as u64 + 1) % places as u64;
+            let start = Context::training(seed)
+                .branch(step)
+                .branch(row as u64 + 1)
+                .seed
+                % places as u64;
             &train[start as usize..][..self.context + 1]
         });
         batch(windows, self.context, device)

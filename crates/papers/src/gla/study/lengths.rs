@@ -1,7 +1,8 @@
 //! Time by length: the token mixer of an arm, forward and backward, on one sequence.
 
-use super::model::{explain, positions};
+use super::model::positions;
 use super::settings::GlaSettings;
+use crate::explain::explain;
 use burn::tensor::{Device, Distribution, Tensor};
 use offprint_backbones::Positions;
 use offprint_lab::{
@@ -45,9 +46,7 @@ pub fn time(trial: &mut Trial<GlaSettings>, mixer: TokenMixer) -> Result<()> {
         },
         ..AttentionConfig::new(width, HEADS)
     };
-    let layer = mixer
-        .init(&place, &device)
-        .map_err(|error| explain(error.into()))?;
+    let layer = mixer.init(&place, &device).map_err(explain)?;
     let mut timed: Vec<(usize, f64)> = Vec::new();
     let lengths = std::iter::successors(Some(SHORTEST), |length| Some(2 * length));
     for length in lengths.take_while(|length| *length <= longest) {

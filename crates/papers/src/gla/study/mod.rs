@@ -17,63 +17,49 @@ use offprint_backbones::parameters;
 use offprint_lab::{
     Result,
     claim::Claim,
+    stage::{Resumed, Stage},
     study::{Arm, Better, Budget, Metric, Role, Study, Tuning},
     trial::Trial,
     tune::{Dimension, Range, Space},
 };
 use settings::TextKind;
-use training::{Resumed, Scores, Stage, train};
+use training::{Training, train};
 
 /// The study.
 pub struct GlaStudy;
 
 const ARMS: &[Arm] = &[
-    arm(
+    Arm::new(
         "transformer",
         Role::Baseline,
         "softmax attention with rotary positions (LLaMA)",
-        true,
     ),
-    arm(
+    Arm::new(
         "linear-attention",
         Role::Baseline,
         "GLA without its forget gate",
-        true,
     ),
-    arm(
+    Arm::new(
         "retnet",
         Role::Baseline,
         "a fixed decay for each head, rotary positions",
-        true,
     ),
-    arm(
+    Arm::new(
         "mamba",
         Role::Baseline,
         "selective state space with a convolution",
-        true,
     ),
-    arm(
+    Arm::new(
         "gla",
         Role::Method,
         "a decay for each position and key channel",
-        true,
     ),
-    arm(
+    Arm::new(
         "gla-wide",
         Role::Ablation,
         "GLA with keys four times as wide: a larger state",
-        true,
     ),
 ];
-
-const fn arm(name: &'static str, role: Role, about: &'static str, quick: bool) -> Arm {
-    Arm {
-        name,
-        role,
-        about,
-        quick,
-    }
-}
 
 const METRICS: &[Metric] = &[
     Metric::new(
@@ -177,13 +163,6 @@ impl Study for GlaStudy {
         }
     }
 
-    fn seeds(&self, budget: Budget) -> u64 {
-        match budget {
-            Budget::Quick | Budget::Train => 3,
-            Budget::Full => 5,
-        }
-    }
-
     fn tuning(&self) -> Tuning {
         Tuning {
             space: Space::new(vec![Dimension::new(
@@ -214,15 +193,11 @@ fn run(trial: &mut Trial<GlaSettings>) -> Result<()> {
     let settings = trial.settings().clone();
     let mixer = model::mixer(trial.arm(), &settings)?;
     let device = trial.device();
-    let resumed = Resumed::of(trial)?;
-    let (mut stage, mut scores, mut checkpoint) = match resumed {
-        Some(Resumed {
-            stage,
-            scores,
-            checkpoint,
-        }) => (stage, scores, Some(checkpoint)),
-        None => (0, Scores::default(), None),
-    };
+    let Resumed {
+        mut stage,
+        mut scores,
+        mut checkpoint,
+    } = Resumed::of(trial)?;
     let recall_steps = if trial.tuning() {
         0
     } else {
@@ -230,14 +205,16 @@ fn run(trial: &mut Trial<GlaSettings>) -> Result<()> {
     };
     let all = settings.steps + recall_steps;
     if stage == 0 {
-        let of_text = Stage {
-            number: 0,
-            curve: "training loss",
+        let of_text = Training {
+            stage: Stage {
+                number: 0,
+                curve: "training loss",
+                steps: settings.steps,
+                before: 0,
+                of: all,
+            },
             config: model::config(mixer, &settings, BYTES, BEYOND * settings.context)?,
-            steps: settings.steps,
             learning_rate: settings.learning_rate,
-            before: 0,
-            of: all,
         };
         let texts = Texts::load(&settings);
         let seed = trial.seed();
@@ -269,14 +246,16 @@ fn run(trial: &mut Trial<GlaSettings>) -> Result<()> {
     }
     if stage == 1 && recall_steps > 0 {
         let task = recall::task(&settings);
-        let of_recall = Stage {
-            number: 1,
-            curve: "recall loss",
+        let of_recall = Training {
+            stage: Stage {
+                number: 1,
+                curve: "recall loss",
+                steps: recall_steps,
+                before: settings.steps,
+                of: all,
+            },
             config: model::config(mixer, &settings, task.vocabulary(), task.length)?,
-            steps: recall_steps,
             learning_rate: settings.recall_rate,
-            before: settings.steps,
-            of: all,
         };
         let (seed, rows) = (trial.seed(), settings.recall_batch as u64);
         let batch = |step| recall::batch(task, seed, step * rows..(step + 1) * rows, &device);

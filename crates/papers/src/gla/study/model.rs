@@ -1,10 +1,9 @@
 //! The model of every arm: LLaMA's blocks with another token mixer, and as many parameters.
 
 use super::settings::GlaSettings;
+use crate::explain::explain;
 use burn::tensor::Device;
-use offprint_backbones::{
-    BackbonesError, Biases, BlocksConfig, ChannelMixer, GptConfig, Positions, parameters,
-};
+use offprint_backbones::{Biases, BlocksConfig, ChannelMixer, GptConfig, Positions, parameters};
 use offprint_lab::{Error, Result};
 use offprint_layers::{Activation, NormKind, Rotary, TokenMixer};
 
@@ -87,11 +86,6 @@ pub fn config(
         )));
     }
     Ok(with(mixer, hidden.round() as usize))
-}
-
-/// A backbones error as the lab's.
-pub fn explain(error: BackbonesError) -> Error {
-    Error::input(error.to_string())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::settings::GlaSettings;
 use super::training::{Batch, IGNORED};
+use crate::explain::explain;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use offprint_backbones::Gpt;
 use offprint_data::mqar::{Mqar, Recall};
@@ -72,7 +73,7 @@ fn sequences(task: Mqar, seed: u64, numbers: std::ops::Range<u64>) -> Result<Vec
     numbers
         .map(|number| task.sequence(seed, number))
         .collect::<std::result::Result<_, _>>()
-        .map_err(|error| Error::input(error.to_string()))
+        .map_err(explain)
 }
 
 fn tokens(sequences: &[Recall], task: Mqar, device: &Device) -> Tensor<2, Int> {

@@ -3,12 +3,13 @@
 use super::{
     count,
     model::{self, of_checkpoint},
-    out,
+    out_of,
     pictures::{Given, noise},
     print, range, refuse, required, write_atomic,
 };
 use crate::arguments::number_of;
-use crate::kat::study::{around, explain, hidden_range};
+use crate::explain::explain;
+use crate::kat::study::{around, hidden_range};
 use burn::tensor::{Device, Tensor};
 use clap::ArgMatches;
 use offprint_backbones::{ChannelMixer, Vit, VitConfig, checkpoint::timm_bytes, parameters};
@@ -24,11 +25,11 @@ const COMPARED: usize = 256;
 const BATCH: usize = 32;
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
-    let out = out(matches)?;
+    let out = out_of(matches)?;
     let (mut options, range) = (options(matches)?, range(matches)?);
     let most = number_of(matches, "most");
     if !(most > 0.0 && most.is_finite()) {
-        return Err(refuse("most", most, "above 0"));
+        return Err(refuse("most", most, "a finite number above 0"));
     }
     let device = Device::default();
     let path = required(matches, "vit");

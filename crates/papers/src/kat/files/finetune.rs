@@ -3,12 +3,12 @@
 use super::{
     count,
     model::{self, of_checkpoint},
-    out,
+    out_of,
     pictures::Given,
     print, refuse, whole_of, write_atomic,
 };
 use crate::arguments::number_of;
-use crate::kat::study::{explain, share};
+use crate::explain::explain;
 use burn::{
     module::Module,
     optim::{GradientsParams, ModuleOptimizer},
@@ -16,7 +16,7 @@ use burn::{
 };
 use clap::ArgMatches;
 use indicatif::{ProgressBar, ProgressStyle};
-use offprint_backbones::{Vit, checkpoint::timm_bytes};
+use offprint_backbones::{Vit, checkpoint::timm_bytes, train::warmup_cosine};
 use offprint_data::{LastBatch, batches};
 use offprint_kernels::{AdamW, CrossEntropy, argmax, clip_grad_norm};
 use offprint_lab::{Error, Result, table::number};
@@ -36,7 +36,7 @@ struct Training {
 const SCORED: usize = 128;
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
-    let out = out(matches)?;
+    let out = out_of(matches)?;
     let training = training(matches)?;
     let device = Device::default().autodiff();
     let model = model::load(matches, "model", &device)?;
@@ -82,10 +82,18 @@ fn training(matches: &ArgMatches) -> Result<Training> {
     let [learning_rate, weight_decay] =
         ["learning-rate", "weight-decay"].map(|name| number_of(matches, name));
     if !(learning_rate > 0.0 && learning_rate.is_finite()) {
-        return Err(refuse("learning-rate", learning_rate, "above 0"));
+        return Err(refuse(
+            "learning-rate",
+            learning_rate,
+            "a finite number above 0",
+        ));
     }
     if !(weight_decay >= 0.0 && weight_decay.is_finite()) {
-        return Err(refuse("weight-decay", weight_decay, "0 or more"));
+        return Err(refuse(
+            "weight-decay",
+            weight_decay,
+            "a finite number of at least 0",
+        ));
     }
     Ok(Training {
         steps: count(matches, "steps")? as u64,
@@ -113,7 +121,7 @@ fn fit(mut vit: Vit, training: &Training, given: &Given, device: &Device) -> Res
         if within == 0 {
             let seed = training.seed;
             order = batches(train.len(), training.batch, seed, epoch, LastBatch::Drop)
-                .map_err(|error| Error::input(error.to_string()))?;
+                .map_err(explain)?;
         }
         let rows: Vec<usize> = order[within as usize]
             .iter()
@@ -130,7 +138,7 @@ fn fit(mut vit: Vit, training: &Training, given: &Given, device: &Device) -> Res
         }
         let mut gradients = GradientsParams::from_grads(loss.backward(), &vit);
         clip_grad_norm(&mut gradients, &vit, 1.0);
-        let rate = training.learning_rate * share(step, training.steps);
+        let rate = training.learning_rate * warmup_cosine(1.0, step, training.steps);
         vit = optimizer.step(rate, vit, gradients);
         if step % 20 == 0 {
             bar.set_message(format!("loss {}", number(value)));

@@ -6,10 +6,12 @@ mod model;
 mod pictures;
 mod plot;
 
-use crate::arguments::{flag, option, path, print, refuse, required, signed, whole, whole_of};
-use clap::{ArgMatches, Command, value_parser};
+use crate::arguments::{
+    flag, number, option, out_of, path, picture_of, print, refuse, required, whole, whole_of,
+    whole_or_none,
+};
+use clap::{ArgMatches, Command};
 use offprint_lab::{Result, command::UserCommand, store::write_atomic};
-use std::path::Path;
 
 /// The sub-commands.
 pub struct OnFiles;
@@ -59,7 +61,7 @@ impl UserCommand for OnFiles {
                         )
                         .allow_hyphen_values(true),
                     )
-                    .arg(signed("most", "0.1", "Largest change of a logit; beyond it nothing is written"))
+                    .arg(number("most", "0.1", "Largest change of a logit; beyond it nothing is written"))
                     .arg(overwrite())
                     .arg(json()),
             )))
@@ -71,8 +73,8 @@ impl UserCommand for OnFiles {
                     .arg(out("FILE.safetensors", "File for the model"))
                     .arg(whole("steps", "200", "Steps of AdamW"))
                     .arg(whole("batch", "64", "Pictures of a step"))
-                    .arg(signed("learning-rate", "0.001", "Largest step size"))
-                    .arg(signed("weight-decay", "0.05", "Decoupled weight decay"))
+                    .arg(number("learning-rate", "0.001", "Largest step size"))
+                    .arg(number("weight-decay", "0.05", "Decoupled weight decay"))
                     .arg(whole("seed", "0", "Seed of the batches"))
                     .arg(overwrite())
                     .arg(json()),
@@ -106,14 +108,10 @@ impl UserCommand for OnFiles {
 /// Options for what the tensors of a file do not say.
 fn unsaid(command: Command) -> Command {
     command
-        .arg(
-            option(
-                "heads",
-                "N",
-                "Heads of a file from elsewhere [default: the width / 64]",
-            )
-            .value_parser(value_parser!(u64)),
-        )
+        .arg(whole_or_none(
+            "heads",
+            "Heads of a file from elsewhere [default: the width / 64]",
+        ))
         .arg(option(
             "size",
             "H,W",
@@ -150,14 +148,5 @@ fn range(matches: &ArgMatches) -> Result<Option<[f64; 2]>> {
             text,
             "two finite numbers LOW,HIGH, the first below the second",
         )),
-    }
-}
-
-/// The file to write, which is not there or may be replaced.
-fn out(matches: &ArgMatches) -> Result<&Path> {
-    let out = required(matches, "out");
-    match out.exists() && !matches.get_flag("overwrite") {
-        true => Err(crate::model_folder::taken(out)),
-        false => Ok(out),
     }
 }

@@ -1,7 +1,7 @@
 //! Vision transformers from where users have them.
 
 use super::{pair, refuse, required};
-use crate::kat::study::explain;
+use crate::explain::explain;
 use crate::model_folder::fill;
 use burn::tensor::Device;
 use clap::ArgMatches;

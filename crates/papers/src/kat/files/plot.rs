@@ -1,6 +1,6 @@
 //! `offprint use kat plot`.
 
-use super::{model, out, print, range, required, write_atomic};
+use super::{model, picture_of, print, range, required, write_atomic};
 use burn::tensor::Device;
 use clap::ArgMatches;
 use offprint_backbones::AnyChannelMixer;
@@ -22,7 +22,7 @@ const PANEL: (f64, f64) = (250.0, 150.0);
 const AROUND: (f64, f64) = (70.0, 70.0);
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
-    let out = out(matches)?;
+    let out = picture_of(matches)?;
     let ends = range(matches)?.expect("it has a default");
     let path = required(matches, "model");
     let model = model::load(matches, "model", &Device::default())?;

@@ -1,9 +1,7 @@
 //! What is told of a model before it is trained: variances by depth; time, memory and size of its channel mixers.
 
-use super::{
-    model::{explain, of_layer},
-    settings::KatSettings,
-};
+use super::settings::KatSettings;
+use crate::explain::explain;
 use burn::tensor::{Device, Distribution, Tensor};
 use offprint_backbones::{AnyChannelMixer, ChannelMixer, Vit, VitConfig, parameters};
 use offprint_kernels::allocations;
@@ -136,20 +134,20 @@ pub fn sizes(trial: &mut Trial<KatSettings>) -> Result<()> {
         (
             "MLP",
             1,
-            parameters(&mlp.init(&device).map_err(of_layer)?),
+            parameters(&mlp.init(&device).map_err(explain)?),
             edges,
         ),
         (
             "group-rational KAN",
             2 * groups,
-            parameters(&kan.init(&device).map_err(of_layer)?),
+            parameters(&kan.init(&device).map_err(explain)?),
             // Degrees 5 and 4 and a division.
             edges + 10 * (width + hidden),
         ),
         (
             "B-spline KAN",
             edges,
-            parameters(&spline.init(&device).map_err(of_layer)?),
+            parameters(&spline.init(&device).map_err(explain)?),
             // The base, and as many bases as are not zero.
             edges * (1 + count),
         ),

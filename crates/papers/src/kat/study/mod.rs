@@ -8,89 +8,75 @@ mod settings;
 mod training;
 
 pub(super) use measure::{around, hidden_range};
-pub(super) use model::explain;
 pub use settings::{DataSet, KatSettings};
-pub(super) use training::share;
 
+use crate::explain::explain;
 use burn::module::Module;
 use offprint_backbones::{ChannelMixer, parameters};
 use offprint_lab::{
     Result,
     claim::Claim,
+    stage::{Resumed, Stage},
     study::{Arm, Better, Budget, Metric, Role, Study, Tuning},
     table::{Cell, Table},
     trial::Trial,
     tune::{Dimension, Range, Space},
 };
+use offprint_layers::Context;
 use sets::{Part, Pictures};
 use std::path::Path;
-use training::{Resumed, Scores, Stage};
 
 /// The study.
 pub struct KatStudy;
 
 const ARMS: &[Arm] = &[
-    arm("mlp", Role::Baseline, "ViT with GELU networks", true),
-    arm(
+    Arm::new("mlp", Role::Baseline, "ViT with GELU networks"),
+    Arm::new(
         "b-spline-kan",
         Role::Baseline,
         "ViT with a cubic spline for each pair of channels",
-        true,
     ),
-    arm(
+    Arm::new(
         "rational-one",
         Role::Ablation,
         "KAT with one function for all channels",
-        false,
-    ),
-    arm(
+    )
+    .only_full(),
+    Arm::new(
         "rational-each",
         Role::Ablation,
         "KAT with as many functions as the model is wide",
-        false,
-    ),
-    arm(
+    )
+    .only_full(),
+    Arm::new(
         "kat",
         Role::Method,
         "a rational function for each group of channels",
-        true,
     ),
-    arm(
+    Arm::new(
         "kat-released-init",
         Role::Ablation,
         "KAT with the initial weights that the released code comes to",
-        true,
     ),
-    arm("kat-relu", Role::Ablation, "KAT started as ReLU", false),
-    arm("kat-swish", Role::Ablation, "KAT started as SiLU", false),
-    arm(
+    Arm::new("kat-relu", Role::Ablation, "KAT started as ReLU").only_full(),
+    Arm::new("kat-swish", Role::Ablation, "KAT started as SiLU").only_full(),
+    Arm::new(
         "finetune-mlp",
         Role::Baseline,
         "the trained MLP transformer, trained on",
-        true,
     ),
-    arm(
+    Arm::new(
         "finetune-kat",
         Role::Method,
         "the trained MLP transformer with KANs in place of its MLPs, trained on",
-        true,
     ),
-    arm(
+    Arm::new(
         "finetune-kat-wide",
         Role::Ablation,
         "the same, fitted from -5 to 5 whatever the model's numbers are",
-        false,
-    ),
+    )
+    .only_full(),
 ];
-
-const fn arm(name: &'static str, role: Role, about: &'static str, quick: bool) -> Arm {
-    Arm {
-        name,
-        role,
-        about,
-        quick,
-    }
-}
 
 const METRICS: &[Metric] = &[
     Metric::new(
@@ -199,13 +185,6 @@ impl Study for KatStudy {
         }
     }
 
-    fn seeds(&self, budget: Budget) -> u64 {
-        match budget {
-            Budget::Quick | Budget::Train => 3,
-            Budget::Full => 5,
-        }
-    }
-
     fn tuning(&self) -> Tuning {
         let log = |low, high| Range::LogUniform { low, high };
         Tuning {
@@ -246,10 +225,11 @@ fn run(trial: &mut Trial<KatSettings>) -> Result<()> {
     let config = model::config(&form, &settings, &pictures)?;
     let device = trial.device();
     let plain = device.clone().inner();
-    let (mut stage, mut scores, mut checkpoint) = match Resumed::of(trial)? {
-        Some(resumed) => (resumed.stage, resumed.scores, Some(resumed.checkpoint)),
-        None => (0, Scores::default(), None),
-    };
+    let Resumed {
+        mut stage,
+        mut scores,
+        mut checkpoint,
+    } = Resumed::of(trial)?;
     if checkpoint.is_none() && !trial.tuning() {
         // What is timed is the mixer that the arm is about.
         let mixer = form
@@ -266,8 +246,8 @@ fn run(trial: &mut Trial<KatSettings>) -> Result<()> {
     };
     let all = settings.steps + finetune_steps;
     // Not before the measuring above, which draws.
-    device.seed(training::draw(trial.seed(), 0, 0));
-    let vit = config.init(&device).map_err(model::explain)?;
+    device.seed(Context::training(trial.seed()).branch(0).branch(0).seed);
+    let vit = config.init(&device).map_err(explain)?;
     if checkpoint.is_none() {
         let some = pictures.batch(trial.seed(), 0, settings.batch, &plain)?;
         let drifts = measure::drifts(&vit, some.pictures.clone())?;
@@ -312,7 +292,7 @@ fn run(trial: &mut Trial<KatSettings>) -> Result<()> {
                 let range = measure::hidden_range(&vit.clone().valid(), some.pictures)?;
                 options.range = measure::around(range);
             }
-            (vit, _) = vit.with_kans(options, &device).map_err(model::explain)?;
+            (vit, _) = vit.with_kans(options, &device).map_err(explain)?;
         }
         if stage == 0 {
             stage = 1;

@@ -1,13 +1,12 @@
 //! The model of every arm: one ViT with another channel mixer, and as many parameters.
 
 use super::{sets::Pictures, settings::KatSettings};
+use crate::explain::explain;
 use burn::tensor::Device;
-use offprint_backbones::{
-    BackbonesError, BlocksConfig, ChannelMixer, SplineConfig, VitConfig, parameters,
-};
+use offprint_backbones::{BlocksConfig, ChannelMixer, SplineConfig, VitConfig, parameters};
 use offprint_lab::{Error, Result};
 use offprint_layers::{
-    Activation, LayersError,
+    Activation,
     kan::{GroupRationalOptions, WeightStart},
 };
 
@@ -123,16 +122,6 @@ pub fn config(form: &Form, settings: &KatSettings, pictures: &Pictures) -> Resul
     let (one, two) = (count(with(form.mixer, 1))?, count(with(form.mixer, 2))?);
     let hidden = (1.0 + (wanted as f64 - one as f64) / (two - one) as f64).round();
     Ok(with(form.mixer, hidden.max(1.0) as usize))
-}
-
-/// A backbones error as the lab's.
-pub fn explain(error: BackbonesError) -> Error {
-    Error::input(error.to_string())
-}
-
-/// A layer's error as the lab's.
-pub fn of_layer(error: LayersError) -> Error {
-    Error::input(error.to_string())
 }
 
 #[cfg(test)]

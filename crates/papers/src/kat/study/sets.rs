@@ -1,9 +1,10 @@
 //! The pictures of the study: standardized by the training rows, split by the fixed rule.
 
 use super::settings::{DataSet, KatSettings};
+use crate::explain::explain;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use offprint_data::{
-    DataError, Images, LastBatch, Shares, Split, batches, cifar, letters, mnist,
+    Images, LastBatch, Shares, Split, batches, cifar, letters, mnist,
     table::{Table, Values},
 };
 use offprint_lab::{Error, Result};
@@ -159,10 +160,6 @@ fn of_letters(table: &Table) -> Images {
         labels,
         classes,
     }
-}
-
-fn explain(error: DataError) -> Error {
-    Error::input(error.to_string())
 }
 
 #[cfg(test)]

@@ -1,24 +1,26 @@
 //! How a model is trained, and then perhaps fine-tuned. A trial that is resumed goes on in the stage it was in.
 
 use super::{
-    model::explain,
     sets::{Batch, Part, Pictures},
     settings::KatSettings,
 };
+use crate::explain::explain;
 use burn::{
     module::Module,
     optim::{GradientsParams, ModuleOptimizer},
     tensor::{Device, Tensor},
 };
-use offprint_backbones::Vit;
+use offprint_backbones::{Vit, train::warmup_cosine};
 use offprint_kernels::{AdamW, CrossEntropy, argmax, clip_grad_norm};
-use offprint_lab::{Result, checkpoint::Checkpoint, trial::Trial};
+use offprint_lab::{
+    Result,
+    checkpoint::Checkpoint,
+    stage::{Scores, Stage},
+    trial::Trial,
+};
 use offprint_layers::Context;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, time::Instant};
-
-/// Share of the steps in which the step size rises.
-const WARMUP: f64 = 0.1;
+use std::time::Instant;
 
 /// Largest norm of all gradients together.
 const CLIP: f64 = 1.0;
@@ -29,46 +31,6 @@ const SMOOTHING: f64 = 0.95;
 /// Pictures that are scored at a time.
 const SCORED: usize = 256;
 
-/// Final numbers by name.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Scores(#[serde(with = "offprint_lab::store::number::map")] pub BTreeMap<String, f64>);
-
-/// One training of a trial.
-pub struct Stage<'a> {
-    /// 0, or 1 for fine-tuning.
-    pub number: u64,
-    /// Name of its curve.
-    pub curve: &'a str,
-    pub steps: u64,
-    /// Steps of the stages before, and of all.
-    pub before: u64,
-    pub of: u64,
-}
-
-/// What was trained before a trial was interrupted.
-pub struct Resumed {
-    pub stage: u64,
-    pub scores: Scores,
-    pub checkpoint: Checkpoint,
-}
-
-impl Resumed {
-    /// The checkpoint of a trial, if there is one.
-    ///
-    /// # Errors
-    /// It is damaged.
-    pub fn of(trial: &mut Trial<KatSettings>) -> Result<Option<Self>> {
-        let Some(checkpoint) = trial.resume()? else {
-            return Ok(None);
-        };
-        Ok(Some(Self {
-            stage: checkpoint.value("stage")?,
-            scores: checkpoint.value("scores")?,
-            checkpoint,
-        }))
-    }
-}
-
 /// Mean losses of a training, recent steps counting most.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Mean {
@@ -77,11 +39,6 @@ struct Mean {
     seconds: f64,
     /// The mean when the seconds that are compared were over.
     at_seconds: Option<f64>,
-}
-
-/// A number that depends on these alone.
-pub fn draw(seed: u64, a: u64, b: u64) -> u64 {
-    Context::training(seed).branch(a).branch(b).seed
 }
 
 /// Trains a model; `None` if its loss diverged. Leaves the mean losses in `scores`.
@@ -97,7 +54,12 @@ pub fn train(
     resumed: Option<Checkpoint>,
 ) -> Result<Option<Vit>> {
     let settings = trial.settings().clone();
-    let (seed, device) = (draw(trial.seed(), stage.number, 0), trial.device());
+    let device = trial.device();
+    let seed = Context::training(trial.seed())
+        .branch(stage.number)
+        .branch(0)
+        .seed;
+    let draws = Context::training(seed).branch(1);
     let mut optimizer = ModuleOptimizer::from(AdamW {
         weight_decay: settings.weight_decay as f32,
         ..AdamW::default()
@@ -113,18 +75,15 @@ pub fn train(
     for step in first..=stage.steps {
         let started = Instant::now();
         let batch = pictures.batch(seed, step - 1, settings.batch, &device)?;
-        let loss = loss(&vit, batch, Context::training(draw(seed, 1, step)))?;
+        let loss = loss(&vit, batch, draws.branch(step))?;
         let value = f64::from(loss.clone().into_scalar::<f32>());
         let mut gradients = GradientsParams::from_grads(loss.backward(), &vit);
         let norm = clip_grad_norm(&mut gradients, &vit, CLIP);
         if !(value.is_finite() && norm.is_finite()) {
             return Ok(None);
         }
-        vit = optimizer.step(
-            settings.learning_rate * share(step, stage.steps),
-            vit,
-            gradients,
-        );
+        let rate = settings.learning_rate * warmup_cosine(1.0, step, stage.steps);
+        vit = optimizer.step(rate, vit, gradients);
         let mut now = mean.unwrap_or(Mean {
             loss: value,
             seconds: 0.0,
@@ -136,17 +95,13 @@ pub fn train(
             now.at_seconds = now.at_seconds.or(Some(now.loss));
         }
         mean = Some(now);
-        if step % (stage.steps / 100).max(1) == 0 || step == stage.steps {
-            trial.metric(stage.curve, value, step);
-        }
-        trial.progress(stage.before + step, stage.of);
+        stage.report(trial, step, value);
         if trial.checkpoint_due() && step < stage.steps {
-            let checkpoint = Checkpoint::new(step + 1)
+            let checkpoint = stage
+                .checkpoint(step, scores)?
                 .with_module("model", vit.clone())?
                 .with_optimizer("optimizer", &optimizer)?
-                .with_value("stage", &stage.number)?
-                .with_value("mean", &mean)?
-                .with_value("scores", scores)?;
+                .with_value("mean", &mean)?;
             trial.checkpoint(checkpoint)?;
         }
     }
@@ -156,17 +111,6 @@ pub fn train(
         scores.0.insert("train_loss_seconds".into(), at_seconds);
     }
     Ok(Some(vit))
-}
-
-/// The share of the largest step size: it rises in a line, then goes down as half a cosine.
-pub fn share(step: u64, steps: u64) -> f64 {
-    let (step, steps) = (step as f64, steps as f64);
-    let warmup = (WARMUP * steps).ceil();
-    if step <= warmup {
-        return step / warmup;
-    }
-    let done = (step - warmup) / (steps - warmup + 1.0);
-    0.5 * (1.0 + (std::f64::consts::PI * done).cos())
 }
 
 fn loss(vit: &Vit, batch: Batch, context: Context) -> Result<Tensor<1>> {

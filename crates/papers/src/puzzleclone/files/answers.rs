@@ -1,6 +1,6 @@
 //! `offprint use puzzleclone check`.
 
-use super::{print, read, read_puzzles, required};
+use super::{print, read, read_puzzles, required, writable};
 use clap::ArgMatches;
 use offprint_lab::{Error, Result, store::write_atomic, table::columns};
 use offprint_language::puzzles::{Puzzle, Verdict};
@@ -28,6 +28,10 @@ impl Score {
 pub fn check(matches: &ArgMatches) -> Result<()> {
     let puzzles = read_puzzles(required(matches, "puzzles"))?;
     let answers = read_answers(required(matches, "answers"), &puzzles)?;
+    let out = matches.get_one::<std::path::PathBuf>("out");
+    if let Some(out) = out {
+        writable(out)?;
+    }
     let mut kinds: BTreeMap<&str, Score> = BTreeMap::new();
     let mut all = Score::default();
     let mut details = Vec::new();
@@ -53,7 +57,7 @@ pub fn check(matches: &ArgMatches) -> Result<()> {
         details.extend_from_slice(line.to_string().as_bytes());
         details.push(b'\n');
     }
-    if let Some(out) = matches.get_one::<std::path::PathBuf>("out") {
+    if let Some(out) = out {
         write_atomic(out, &details)?;
     }
     let mut rows = vec![

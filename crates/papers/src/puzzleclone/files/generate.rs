@@ -1,6 +1,7 @@
 //! `offprint use puzzleclone generate`, `lint` and `seeds`.
 
-use super::{failed, lines, print, required, solver, spec, whole_of};
+use super::{failed, lines, out_of, print, solver, spec, whole_of};
+use crate::explain::explain;
 use clap::ArgMatches;
 use indicatif::{ProgressBar, ProgressStyle};
 use offprint_lab::{Error, Result, store::write_atomic, table::columns};
@@ -20,7 +21,7 @@ pub fn generate(matches: &ArgMatches) -> Result<()> {
             "-n {count}, but it must be 1 to {MOST}"
         )));
     }
-    let out = required(matches, "out");
+    let out = out_of(matches)?;
     let wording = matches.get_one::<String>("wording");
     let solver = solver(matches)?;
     let started = Instant::now();
@@ -30,8 +31,7 @@ pub fn generate(matches: &ArgMatches) -> Result<()> {
     bar.set_style(style.expect("a valid template"));
     let made = match matches.get_one::<String>("spec") {
         Some(name) => {
-            let generator = worded(Generator::new(spec(name)?, seed), wording)
-                .map_err(|e| Error::input(e.to_string()))?;
+            let generator = worded(Generator::new(spec(name)?, seed), wording).map_err(explain)?;
             one(&generator, &*solver, name, count, &bar)
         }
         None => every(seed, &*solver, wording, count, &bar),

@@ -5,7 +5,9 @@ mod generate;
 mod puzzles;
 mod sets;
 
-use crate::arguments::{flag, list, option, path, print, required, whole, whole_of};
+use crate::arguments::{
+    flag, list, option, out_of, path, print, required, whole, whole_of, writable,
+};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use offprint_lab::{Error, Result, command::UserCommand};
 use offprint_language::puzzles::{Embedded, GenerateError, Puzzle, Solver, Spec, SpecError, seeds};

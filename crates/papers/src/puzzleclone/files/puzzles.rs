@@ -1,6 +1,6 @@
 //! `offprint use puzzleclone reproduce` and `explain`.
 
-use super::{lines, list, print, read_puzzles, required, solver, spec, whole_of};
+use super::{lines, list, print, read_puzzles, required, solver, spec, whole_of, writable};
 use clap::ArgMatches;
 use offprint_lab::{Error, Result, store::write_atomic, table::wrap};
 use offprint_language::puzzles::{Puzzle, Solver, Spec, explain as explain_puzzle};
@@ -46,6 +46,7 @@ pub fn reproduce(matches: &ArgMatches) -> Result<()> {
     let puzzles = read_puzzles(path)?;
     let (mut specs, solver) = (Specs::new(matches)?, solver(matches)?);
     if let Some(out) = matches.get_one::<std::path::PathBuf>("out") {
+        writable(out)?;
         return change(matches, &*solver, &puzzles, &mut specs, out);
     }
     let mut different = Vec::new();
@@ -139,7 +140,7 @@ pub fn explain(matches: &ArgMatches) -> Result<()> {
     // Its own record must still be the puzzle: an explanation of another one would mislead.
     let again = puzzle
         .reproduce(spec, &*solver)
-        .map_err(|error| Error::input(error.to_string()))?;
+        .map_err(crate::explain::explain)?;
     if again != *puzzle {
         return Err(Error::run(format!(
             "{} line {line} is not reproduced from its configuration",

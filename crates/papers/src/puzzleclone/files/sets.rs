@@ -1,6 +1,6 @@
 //! `offprint use puzzleclone dedupe` and `split`.
 
-use super::{lines, list, print, read_puzzles, required, whole_of};
+use super::{lines, list, out_of, print, read_puzzles, required, whole_of};
 use clap::ArgMatches;
 use offprint_lab::{Error, Result, store::write_atomic};
 use offprint_language::puzzles::{Part, Puzzle, duplicates, is_hard, rate, split as parts_of};
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 pub fn dedupe(matches: &ArgMatches) -> Result<()> {
     let puzzles = read_puzzles(required(matches, "puzzles"))?;
-    let out = required(matches, "out");
+    let out = out_of(matches)?;
     let twice: BTreeSet<usize> = duplicates(&puzzles).into_iter().collect();
     let kept: Vec<Puzzle> = puzzles
         .into_iter()
@@ -31,7 +31,7 @@ pub fn dedupe(matches: &ArgMatches) -> Result<()> {
 pub fn split(matches: &ArgMatches) -> Result<()> {
     let path = required(matches, "puzzles");
     let mut puzzles = read_puzzles(path)?;
-    let out = required(matches, "out");
+    let out = out_of(matches)?;
     let held_out: BTreeSet<String> = list(matches, "hold-out").into_iter().collect();
     let known: BTreeSet<&str> = puzzles.iter().map(|puzzle| &*puzzle.seed_puzzle).collect();
     if let Some(unknown) = held_out.iter().find(|name| !known.contains(name.as_str())) {

@@ -1,88 +1,54 @@
 //! What the paper claims, written before the runs.
 
-use offprint_lab::claim::{Claim, Relation, Term};
+use offprint_lab::claim::{
+    Claim,
+    Relation::{Above, AtLeast, AtMost},
+    Term::{Arm, Number},
+};
 
 /// The claims, in the order of the report.
 pub(super) const CLAIMS: &[Claim] = &[
-    claim(
+    Claim::new(
         "sft-beats-untrained",
         "supervised fine-tuning on the puzzles improves unseen variants",
         "accuracy",
-        "sft",
-        "untrained",
+        (Arm("sft"), Above, Arm("untrained")),
     ),
-    claim(
+    Claim::new(
         "rl-beats-sft",
         "reinforcement learning after it improves them further",
         "accuracy",
-        "sft+rl",
-        "sft",
+        (Arm("sft+rl"), Above, Arm("sft")),
     ),
-    claim(
+    Claim::new(
         "held-out-gain",
         "training improves seed puzzles that were never trained on",
         "held_out",
-        "sft+rl",
-        "untrained",
+        (Arm("sft+rl"), Above, Arm("untrained")),
     ),
-    claim(
+    Claim::new(
         "arithmetic-gain",
         "training improves arithmetic word problems",
         "arithmetic",
-        "sft+rl",
-        "untrained",
+        (Arm("sft+rl"), Above, Arm("untrained")),
     ),
-    Claim {
-        relation: Relation::AtMost,
-        right: Term::Number(0.0),
-        margin: 0.05,
-        ..claim(
-            "control-at-chance",
-            "what is learned is the puzzle: with shuffled answers nothing is",
-            "above_constant",
-            "shuffled",
-            "",
-        )
-    },
-    Claim {
-        relation: Relation::AtLeast,
-        right: Term::Number(1.0),
-        ..claim(
-            "all-reproduced",
-            "every puzzle is made again from its configuration",
-            "reproduced",
-            "generator",
-            "",
-        )
-    },
-    Claim {
-        relation: Relation::AtLeast,
-        right: Term::Number(1.0),
-        ..claim(
-            "all-verified",
-            "every answer is right: a solver that tries everything agrees",
-            "confirmed",
-            "generator",
-            "",
-        )
-    },
+    Claim::new(
+        "control-at-chance",
+        "what is learned is the puzzle: with shuffled answers nothing is",
+        "above_constant",
+        (Arm("shuffled"), AtMost, Number(0.0)),
+    )
+    .with_margin(0.05),
+    Claim::new(
+        "all-reproduced",
+        "every puzzle is made again from its configuration",
+        "reproduced",
+        (Arm("generator"), AtLeast, Number(1.0)),
+    ),
+    Claim::new(
+        "all-verified",
+        "every answer is right: a solver that tries everything agrees",
+        "confirmed",
+        (Arm("generator"), AtLeast, Number(1.0)),
+    ),
 ];
-
-/// `metric(left) > metric(right)`.
-const fn claim(
-    id: &'static str,
-    says: &'static str,
-    metric: &'static str,
-    left: &'static str,
-    right: &'static str,
-) -> Claim {
-    Claim {
-        id,
-        says,
-        metric,
-        left: Term::Arm(left),
-        relation: Relation::Above,
-        right: Term::Arm(right),
-        margin: 0.0,
-    }
-}

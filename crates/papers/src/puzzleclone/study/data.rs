@@ -1,6 +1,6 @@
 //! Short puzzles: those that are trained on, unseen variants of them, and other seed puzzles.
 
-use super::explain;
+use crate::explain::explain;
 use offprint_lab::{Error, Result};
 use offprint_language::{
     puzzles::{Embedded, Generator, Part, Puzzle, Verdict, duplicates, rate, seeds, split},

@@ -15,43 +15,33 @@ use offprint_lab::{
     trial::Trial,
     tune::{Dimension, Range, Space},
 };
-use offprint_language::LanguageError;
 
 /// The study.
 pub struct PuzzleStudy;
 
 const ARMS: &[Arm] = &[
-    arm("untrained", Role::Baseline, "the model before any training"),
-    arm(
+    Arm::new("untrained", Role::Baseline, "the model before any training"),
+    Arm::new(
         "sft",
         Role::Baseline,
         "supervised fine-tuning on questions with answers",
     ),
-    arm(
+    Arm::new(
         "sft+rl",
         Role::Method,
         "supervised, then GRPO with a reward for the exact answer",
     ),
-    arm(
+    Arm::new(
         "shuffled",
         Role::Ablation,
         "supervised, with the answers of other puzzles of the same seed",
     ),
-    arm(
+    Arm::new(
         "generator",
         Role::Method,
         "no model: what the generator makes of all seed puzzles",
     ),
 ];
-
-const fn arm(name: &'static str, role: Role, about: &'static str) -> Arm {
-    Arm {
-        name,
-        role,
-        about,
-        quick: true,
-    }
-}
 
 const METRICS: &[Metric] = &[
     Metric::new(
@@ -166,13 +156,6 @@ impl Study for PuzzleStudy {
         }
     }
 
-    fn seeds(&self, budget: Budget) -> u64 {
-        match budget {
-            Budget::Quick | Budget::Train => 3,
-            Budget::Full => 5,
-        }
-    }
-
     fn tuning(&self) -> Tuning {
         Tuning {
             space: Space::new(vec![
@@ -218,9 +201,4 @@ impl Study for PuzzleStudy {
             ))),
         }
     }
-}
-
-/// A language error as the lab's.
-fn explain(error: LanguageError) -> Error {
-    Error::run(error.to_string())
 }

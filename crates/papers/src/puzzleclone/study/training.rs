@@ -3,8 +3,8 @@
 use super::{
     PuzzleSettings,
     data::{Item, Sets},
-    explain,
 };
+use crate::explain::explain;
 use burn::{
     module::Module,
     optim::{GradientsParams, ModuleOptimizer},

@@ -1,6 +1,6 @@
 //! Random numbers that are a function of what they are for, so that a resumed run draws the same.
 
-/// A number from two (SplitMix64's finalizer): near inputs do not give near outputs.
+/// A number from two (SplitMix64's finalizer): near inputs do not give near outputs, so that seeds may be counted.
 pub fn mix(a: u64, b: u64) -> u64 {
     let mut z = a.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(b);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
