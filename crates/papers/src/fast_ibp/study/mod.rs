@@ -158,7 +158,11 @@ impl Study for FastIbpStudy {
     }
 
     fn chosen(&self, settings: &FastIbpSettings) -> Option<&'static str> {
-        let tuned = include_str!("../../../../../reports/fast-ibp/tuned.toml");
+        let tuned = match settings.eps {
+            0.1 => include_str!("../../../../../reports/fast-ibp/tuned.toml"),
+            0.3 => include_str!("../../../../../reports/fast-ibp-0.3/tuned.toml"),
+            _ => return None,
+        };
         (settings.data == DataSet::Mnist).then_some(tuned)
     }
 
