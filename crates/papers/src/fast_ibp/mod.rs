@@ -58,7 +58,7 @@ pub static WORK: Work = Work {
         "Undecided at 0.1 are the gains of verified error over IBP and long schedules: all arms end between 0.10 and 0.14, a \
             difference of one to two of five seeds' intervals. At 0.3, contradicted: CROWN-IBP three times as long ends 0.09 \
             lower. A short schedule is 400 steps here, of which the radius grows in 114; the paper's short ones are tens \
-            of thousands, where a third as many cost no accuracy.",
+            of thousands, where it saw no loss.",
         "The schedule is MNIST's of the README in shares of the steps: the radius grows over 20/70 of them, the learning \
             rate falls to a fifth at 50/70 and 60/70.",
         "Inputs are pixels from 0 to 1, of CIFAR-10 too, which the paper normalizes and augments.",
