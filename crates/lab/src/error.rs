@@ -78,10 +78,7 @@ impl Error {
         Self {
             message: format!("cannot {action} {}: {error}", path.display()),
             help: help.map(Into::into),
-            fault: match error.kind() {
-                io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => Fault::Input,
-                _ => Fault::Run,
-            },
+            fault: Fault::Run,
         }
     }
 

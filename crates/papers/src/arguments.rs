@@ -75,12 +75,16 @@ pub(crate) fn required<'a>(matches: &'a ArgMatches, name: &str) -> &'a Path {
 /// `--overwrite` is given it.
 ///
 /// # Errors
-/// It is there already, or its folder is not.
+/// It is there already, or its folder is not, or it is a folder itself.
 pub(crate) fn out_of(matches: &ArgMatches) -> Result<&Path> {
     let out = required(matches, "out");
-    let kept = matches.try_get_one::<bool>("overwrite").ok().flatten() == Some(&false);
-    if kept && out.exists() {
-        return Err(taken(out));
+    match matches.try_get_one::<bool>("overwrite").ok().flatten() {
+        Some(false) if out.exists() => return Err(taken(out)),
+        None if out.is_dir() => {
+            let message = format!("cannot write {}: it is a folder", out.display());
+            return Err(Error::input(message));
+        }
+        _ => {}
     }
     writable(out)?;
     Ok(out)

@@ -1,6 +1,6 @@
 //! `offprint use puzzleclone dedupe` and `split`.
 
-use super::{lines, list, out_of, print, read_puzzles, required, whole_of};
+use super::{lines, list, out_of, print, read_puzzles, required, whole_of, writable};
 use clap::ArgMatches;
 use offprint_lab::{Error, Result, store::write_atomic};
 use offprint_language::puzzles::{Part, Puzzle, duplicates, is_hard, rate, split as parts_of};
@@ -31,7 +31,8 @@ pub fn dedupe(matches: &ArgMatches) -> Result<()> {
 pub fn split(matches: &ArgMatches) -> Result<()> {
     let path = required(matches, "puzzles");
     let mut puzzles = read_puzzles(path)?;
-    let out = out_of(matches)?;
+    let out = required(matches, "out");
+    writable(out)?;
     let held_out: BTreeSet<String> = list(matches, "hold-out").into_iter().collect();
     let known: BTreeSet<&str> = puzzles.iter().map(|puzzle| &*puzzle.seed_puzzle).collect();
     if let Some(unknown) = held_out.iter().find(|name| !known.contains(name.as_str())) {
