@@ -56,8 +56,9 @@ pub fn further() -> impl Iterator<Item = &'static Paper> {
 }
 
 /// What a name on the command line may be: the slugs of the papers and of their further studies.
-pub fn slugs() -> impl Iterator<Item = &'static str> {
-    catalogue().iter().chain(further()).map(|paper| paper.slug)
+pub fn slugs() -> Vec<&'static str> {
+    let papers = catalogue().iter().chain(further());
+    papers.map(|paper| paper.slug).collect()
 }
 
 /// The paper of a slug, or the further study of one; the slug must match exactly.
@@ -118,7 +119,7 @@ mod tests {
 
     #[test]
     fn further_studies_are_named_after_their_papers() {
-        let slugs: Vec<_> = slugs().collect();
+        let slugs = slugs();
         for paper in catalogue() {
             for study in paper.work.map_or(&[][..], |work| work.further) {
                 let name = study.slug.strip_prefix(paper.slug).expect(study.slug);

@@ -34,10 +34,7 @@ pub static WORK: Work = Work {
         part("tuning budget", "run comet --budget full"),
         part("bad initializations", "run comet: worst_start"),
         part("language model distillation", "run comet-language"),
-        part(
-            "… importance, dealing of neurons",
-            "experts::{NeuronImportance, NeuronSplit}",
-        ),
+        part("… neurons by importance", "experts::NeuronSplit"),
         part("… encoder of experts", "language::expert_encoder"),
     ],
     headline: &[

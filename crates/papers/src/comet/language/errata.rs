@@ -60,7 +60,7 @@ pub(super) const ERRATA: &[Erratum] = &[
     Erratum {
         what: "The random table of hash routing is a plain tensor, not in the state dict: a reloaded model of experts routes by another table.",
         place: "mazumder-lab/COMET-BERT@a6f0cf6 src/transformers/cometbert/moe_layer.py:20-21, 62-64",
-        ours: "The table is part of the checkpoint, and drawn from the trial's seed.",
+        ours: "The table is drawn from the trial's seed.",
     },
     Erratum {
         what: "The teacher is a submodule of the student, so that training mode turns its dropout on: what it teaches is noisy. It is also saved with every checkpoint of the student.",

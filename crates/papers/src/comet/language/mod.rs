@@ -31,15 +31,10 @@ static WORK: Work = Work {
             "backbones::FeedForwardExperts",
         ),
         part("encoder of experts", "language::expert_encoder"),
-        part(
-            "… routed by COMET, local search",
-            "experts::{CometGate, LocalSearch}",
-        ),
+        part("… routed by COMET", "experts::CometGate"),
+        part("… local search", "experts::LocalSearch"),
         part("… routed by hash (MoEBERT)", "experts::HashGate"),
-        part(
-            "dense student of equal size",
-            "language::expert_encoder::narrowed",
-        ),
+        part("dense student", "language::expert_encoder::narrowed"),
         part("distillation of logits, layers", "language::distillation"),
     ],
     headline: &["better than MoEBERT on 5 of 7 GLUE tasks and on SQuAD (abstract)"],

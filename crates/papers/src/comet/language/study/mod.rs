@@ -108,7 +108,7 @@ impl Study for LanguageStudy {
     type Settings = LanguageSettings;
 
     fn question(&self) -> &'static str {
-        "an encoder's layers distilled into experts: COMET, hash, dense"
+        "a trained encoder made into experts"
     }
 
     fn arms(&self) -> &'static [study::Arm] {

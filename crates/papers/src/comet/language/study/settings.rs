@@ -1,6 +1,6 @@
 //! Everything that can be set.
 
-use offprint_lab::{settings::Settings, study::Invalid};
+use offprint_lab::study::{Invalid, Settings};
 use serde::{Deserialize, Serialize};
 
 /// What the texts are.
