@@ -66,8 +66,7 @@ impl FeedForwardExperts {
     /// # }
     /// ```
     ///
-    /// Source: Zuo et al., "MoEBERT: from BERT to Mixture-of-Experts via Importance-Guided Adaptation", NAACL 2022,
-    /// section 3.3.
+    /// Source: Zuo et al., "MoEBERT: from BERT to Mixture-of-Experts via Importance-Guided Adaptation", NAACL 2022.
     ///
     /// # Errors
     /// If there are fewer than two experts, one has no neuron or one that the network lacks, or the network is quantized.

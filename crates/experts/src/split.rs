@@ -10,8 +10,7 @@ use burn::tensor::Tensor;
 /// changes where neuron `j` is taken away. The absolute value is taken a sample, so every sample needs a backward pass of
 /// its own; the gradient of a batch's mean would let samples cancel.
 ///
-/// Source: Zuo et al., "MoEBERT: from BERT to Mixture-of-Experts via Importance-Guided Adaptation", NAACL 2022,
-/// section 3.2.
+/// Source: Zuo et al., "MoEBERT: from BERT to Mixture-of-Experts via Importance-Guided Adaptation", NAACL 2022.
 ///
 /// ```
 /// use burn::tensor::{Device, Distribution, Tensor};

@@ -9,8 +9,8 @@ use offprint_kernels::{log_softmax, softmax};
 ///
 /// `logits · KL + hidden · H`, to be added to the loss of the task: see [`symmetric_kl`] and [`hidden_distance`].
 ///
-/// Source: Zuo et al., "MoEBERT: from BERT to Mixture-of-Experts via Importance-Guided Adaptation", NAACL 2022,
-/// section 3.4; both are equally weighted in the code of MoEBERT and of COMET-BERT.
+/// Source: Zuo et al., "MoEBERT: from BERT to Mixture-of-Experts via Importance-Guided Adaptation", NAACL 2022;
+/// both are equally weighted in the code of COMET-BERT.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Distillation {
     /// Weight of the distance of the logits.

@@ -27,7 +27,7 @@ pub struct ExpertEncoderConfig {
 /// costs as much as in a dense encoder of that expert's width.
 ///
 /// Source: Ibrahim et al., "COMET: Learning Cardinality Constrained Mixture of Experts with Trees and Local Search",
-/// KDD 2023, section 6.3, after Zuo et al., "MoEBERT", NAACL 2022.
+/// KDD 2023, after Zuo et al., "MoEBERT", NAACL 2022.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};

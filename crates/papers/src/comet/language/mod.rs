@@ -50,8 +50,8 @@ static WORK: Work = Work {
             values on thousands of verses; the paper distils BERT-base, pre-trained on 3 billion words, on GLUE and SQuAD.",
         "The task inside is to name the part of the Bible that a verse is from; film reviews and AG News come from \
             --data-dir. Tokens are words. No GLUE task and no question answering.",
-        "As in the authors' script, 4 experts of a quarter of the width share a sixth of all neurons, and neurons dealt \
-            beyond that width are left out; both parts of the distillation weigh 1.",
+        "As in the authors' script, each of 4 experts has a quarter as many neurons as the teacher, and a sixth of the \
+            teacher's are in every expert; what is dealt beyond that width is left out, and both parts of the distillation weigh 1.",
         "One norm stands after the mixture; the authors give each expert a copy of it, which is the same at the start and \
             wherever a token goes to one expert whose copy has not changed.",
         "The gate is COMET's as in the paper's first code: biases in the splits, and a branch is cut where its probability \
