@@ -30,26 +30,30 @@ fn main() {
         }
     }
     let mut versions = String::new();
-    for entry in fs::read_dir(manifest.join("src")).expect("the sources are readable") {
-        let folder = entry.expect("the sources are readable").path();
-        let study: Vec<_> = files(&folder)
-            .into_iter()
-            .filter(|path| {
-                let relative = path.strip_prefix(&folder).expect("below the folder");
-                relative.starts_with("study") || relative == Path::new("study.rs")
-            })
-            .collect();
-        if study.is_empty() {
-            continue;
+    for paper in folders(&manifest.join("src")) {
+        // A paper's own study, and further ones: `comet/study` is that of comet, `comet/language/study` of comet-language.
+        for folder in std::iter::once(paper.clone()).chain(folders(&paper)) {
+            let study: Vec<_> = files(&folder)
+                .into_iter()
+                .filter(|path| {
+                    let relative = path.strip_prefix(&folder).expect("below the folder");
+                    relative.starts_with("study") || relative == Path::new("study.rs")
+                })
+                .collect();
+            if study.is_empty() {
+                continue;
+            }
+            let mut hash = library;
+            for path in study {
+                hash.file(&path);
+            }
+            // Cargo's folders are named by slugs written as Rust identifiers.
+            let name = folder
+                .strip_prefix(manifest.join("src"))
+                .expect("below the sources");
+            let slug = name.to_string_lossy().replace(['_', '/', '\\'], "-");
+            versions += &format!("    (\"{slug}\", \"{:016x}\"),\n", hash.0);
         }
-        let mut hash = library;
-        for path in study {
-            hash.file(&path);
-        }
-        // Cargo's folders are named by slugs written as Rust identifiers.
-        let name = folder.file_name().expect("it has a name").to_string_lossy();
-        let slug = name.replace('_', "-");
-        versions += &format!("    (\"{slug}\", \"{:016x}\"),\n", hash.0);
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let revision = revision(&root);
@@ -86,6 +90,15 @@ fn revision(root: &Path) -> String {
         Some(changes) if changes.is_empty() => revision,
         _ => revision + "+",
     }
+}
+
+/// The folders in a folder, sorted.
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("the sources are readable");
+    let paths = entries.map(|entry| entry.expect("the sources are readable").path());
+    let mut found: Vec<_> = paths.filter(|path| path.is_dir()).collect();
+    found.sort();
+    found
 }
 
 /// Every file below a folder, sorted; none if it is not a folder.

@@ -1,22 +1,21 @@
 //! The channel-mixer slot: how the features of each position mix.
 
 use crate::error::{Result, check};
-use burn::module::{Module, Param};
+use crate::feed_forward_experts::FeedForwardExperts;
+use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use offprint_experts::{
-    AnyGate, CometGateConfig, DSelectKConfig, ExpertLayer, GateConfig, GateInput, MixtureOfExperts,
+    AnyGate, CometGateConfig, DSelectKConfig, GateConfig, GateInput, MixtureOfExperts, Permutation,
     SoftmaxGateConfig, TopKConfig,
 };
-use offprint_kernels::{Pairs, grouped_linear};
 use offprint_layers::kan::{
     BSplineNetwork, BSplineNetworkConfig, GroupRationalKan, GroupRationalKanConfig,
     GroupRationalOptions,
 };
-use offprint_layers::{Activation, FeedForward, FeedForwardConfig, GatedFeedForward, Quantizer};
+use offprint_layers::{FeedForward, FeedForwardConfig, GatedFeedForward, Quantizer};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-use std::sync::Arc;
 
 /// The channel-mixer slot.
 ///
@@ -170,20 +169,24 @@ pub enum AnyChannelMixer {
     BSplineKan(BSplineNetwork),
 }
 
-/// Feed-forward experts `f(x W_e + b_e) V_e + c_e`, each on its own rows by one grouped product a layer.
-#[derive(Module, Debug)]
-pub struct FeedForwardExperts {
-    /// `[experts, width, hidden]`.
-    pub up: Param<Tensor<3>>,
-    /// `[experts, hidden]`.
-    pub up_bias: Param<Tensor<2>>,
-    /// `[experts, hidden, width]`.
-    pub down: Param<Tensor<3>>,
-    /// `[experts, width]`.
-    pub down_bias: Param<Tensor<2>>,
-    /// `f`.
-    #[module(skip)]
-    pub activation: Activation,
+/// What routes positions besides their features; only mixtures of experts look at it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Routing<'a> {
+    /// Id of each position, sequence by sequence, for a gate that routes by a table.
+    pub ids: Option<&'a [usize]>,
+    /// Permutation of the experts, from a local search.
+    pub permutation: Option<&'a Permutation>,
+}
+
+/// What a channel mixer makes of a batch.
+#[derive(Clone, Debug)]
+pub struct Mixed {
+    /// The mixed features, `[batch, length, width]`.
+    pub output: Tensor<3>,
+    /// Penalty of a gate, `[1]`.
+    pub penalty: Option<Tensor<1>>,
+    /// Pairs of a position and an expert that were computed.
+    pub evaluated: Option<usize>,
 }
 
 impl ChannelMixer {
@@ -283,68 +286,62 @@ impl AnyChannelMixer {
     /// * penalty: `[1]`
     ///
     /// # Errors
-    /// If a gate is given a number that is not finite.
+    /// If a gate is given a number that is not finite, or routes by ids.
     ///
     /// # Panics
     /// If `x` has another width.
     pub fn forward(&self, x: Tensor<3>) -> Result<(Tensor<3>, Option<Tensor<1>>)> {
-        match self {
-            Self::Mlp(mixer) => Ok((mixer.forward(x), None)),
-            Self::Gated(mixer) => Ok((mixer.forward(x), None)),
+        let mixed = self.routed(x, Routing::default())?;
+        Ok((mixed.output, mixed.penalty))
+    }
+
+    /// The same with what routes positions besides their features; shapes as there.
+    ///
+    /// # Errors
+    /// If a gate is given a number that is not finite, or ids or a permutation that do not fit.
+    ///
+    /// # Panics
+    /// If `x` has another width.
+    pub fn routed(&self, x: Tensor<3>, routing: Routing<'_>) -> Result<Mixed> {
+        let alone = |output| Mixed {
+            output,
+            penalty: None,
+            evaluated: None,
+        };
+        Ok(match self {
+            Self::Mlp(mixer) => alone(mixer.forward(x)),
+            Self::Gated(mixer) => alone(mixer.forward(x)),
             Self::Experts(mixer) => {
                 let shape = x.dims();
                 let [batch, length, width] = shape;
                 let rows = x.reshape([batch * length, width]);
-                let mixed = mixer.forward(rows, GateInput::default())?;
-                let penalty = mixed.gate.regularization;
-                Ok((mixed.output.reshape(shape), Some(penalty)))
+                let given = GateInput {
+                    ids: routing.ids,
+                    permutation: routing.permutation,
+                    ..GateInput::default()
+                };
+                let mixed = mixer.forward(rows, given)?;
+                Mixed {
+                    output: mixed.output.reshape(shape),
+                    penalty: Some(mixed.gate.regularization),
+                    evaluated: Some(mixed.pairs.len()),
+                }
             }
-            Self::GrKan(mixer) => Ok((mixer.forward(x), None)),
-            Self::BSplineKan(mixer) => Ok((mixer.forward(x), None)),
-        }
-    }
-}
-
-impl FeedForwardExperts {
-    /// Each expert started like the network of the place.
-    fn new(experts: usize, place: &FeedForwardConfig, device: &Device) -> Self {
-        let (width, hidden) = (place.width, place.hidden);
-        Self {
-            up: place.init.weight([experts, width, hidden], width, device),
-            up_bias: Param::from_tensor(Tensor::zeros([experts, hidden], device)),
-            down: place
-                .output_init
-                .weight([experts, hidden, width], hidden, device),
-            down_bias: Param::from_tensor(Tensor::zeros([experts, width], device)),
-            activation: place.activation,
-        }
-    }
-}
-
-impl ExpertLayer for FeedForwardExperts {
-    fn experts(&self) -> usize {
-        self.up.dims()[0]
+            Self::GrKan(mixer) => alone(mixer.forward(x)),
+            Self::BSplineKan(mixer) => alone(mixer.forward(x)),
+        })
     }
 
-    fn input(&self) -> Option<usize> {
-        Some(self.up.dims()[1])
-    }
-
-    fn evaluate(
-        &self,
-        x: Tensor<2>,
-        pairs: &Arc<Pairs>,
-    ) -> Result<Tensor<2>, offprint_experts::ExpertsError> {
-        let (weight, bias) = (self.up.val(), self.up_bias.val());
-        let h = grouped_linear(x, weight, bias, pairs, self.activation);
-        let (weight, bias) = (self.down.val(), self.down_bias.val());
-        Ok(grouped_linear(h, weight, bias, pairs, Activation::Identity))
+    /// Whether positions are routed by ids.
+    pub fn routes_by_id(&self) -> bool {
+        matches!(self, Self::Experts(mixer) if matches!(mixer.gate, AnyGate::Hash(_)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use offprint_layers::Activation;
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Slot {

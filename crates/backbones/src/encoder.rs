@@ -1,11 +1,12 @@
 //! Encoder: a transformer that reads a sequence in both directions.
 
-use crate::blocks::{Blocks, BlocksConfig, Given, NormPlace, Surroundings};
+use crate::blocks::{Blocks, BlocksConfig, Given, NormPlace, Seen, Surroundings};
 use crate::error::{BackbonesError, Result, check_sizes};
 use crate::output::Output;
 use crate::positions::{Positions, TokenEmbedding, TokenEmbeddingConfig};
 use burn::module::Module;
 use burn::tensor::{Bool, Device, Int, Tensor};
+use offprint_experts::Permutation;
 use offprint_layers::{Activation, Context, Linear, LinearConfig, Norm, padding_bias};
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +74,19 @@ pub struct Encoder {
     pub pooler: Option<Linear>,
     /// Vector to classes; without, tokens are guessed by the table of tokens.
     pub head: Option<Linear>,
+}
+
+/// What an encoder makes of a batch on the way to its logits.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    /// Logits, as of [`Encoder::forward`].
+    pub output: Tensor<2>,
+    /// Penalty of the gates of mixtures of experts, `[1]`, to add to the loss in training.
+    pub penalty: Option<Tensor<1>>,
+    /// `[batch, length, width]`: what goes into the first block, then what comes out of each.
+    pub hidden: Vec<Tensor<3>>,
+    /// Pairs of a position and an expert that were computed, of all blocks together.
+    pub evaluated: usize,
 }
 
 impl EncoderConfig {
@@ -159,15 +173,51 @@ impl Encoder {
         context: Context,
     ) -> Result<Output<2>> {
         let (x, penalty) = self.features(tokens, present.clone(), context)?;
+        let output = self.read_out(x, present);
+        Ok(Output { output, penalty })
+    }
+
+    /// The same logits with what each block made of the sequences, for distillation, and with permutations of the experts
+    /// of each block. Gates that route by a table route by the token.
+    ///
+    /// # Shapes
+    /// * `tokens`, `present`: as in [`Encoder::forward`]
+    /// * `permutations`: one a block, or none
+    ///
+    /// # Errors
+    /// As [`Encoder::forward`], and if there is another number of permutations or one does not fit its gate.
+    pub fn trace(
+        &self,
+        tokens: Tensor<2, Int>,
+        present: Option<Tensor<2, Bool>>,
+        permutations: &[Permutation],
+        context: Context,
+    ) -> Result<Trace> {
+        let mut seen = Seen::default();
+        let given = Given {
+            permutations,
+            seen: Some(&mut seen),
+            ..Given::default()
+        };
+        let (x, penalty) = self.pass(tokens, present.clone(), given, context)?;
+        Ok(Trace {
+            output: self.read_out(x, present),
+            penalty,
+            hidden: seen.hidden,
+            evaluated: seen.evaluated,
+        })
+    }
+
+    /// Logits from the vectors after the last block.
+    fn read_out(&self, x: Tensor<3>, present: Option<Tensor<2, Bool>>) -> Tensor<2> {
         let [batch, length, _] = x.dims();
-        let output = match &self.head {
+        match &self.head {
             Some(head) => head.forward(self.pooled(x, present)),
             None => {
                 let logits = self.embedding.tokens.logits(x);
                 logits.reshape([(batch * length) as i32, -1])
             }
-        };
-        Ok(Output { output, penalty })
+        }
     }
 
     /// The vectors after the last block, `[batch, length, width]`, and the penalty of gates.
@@ -180,14 +230,28 @@ impl Encoder {
         present: Option<Tensor<2, Bool>>,
         context: Context,
     ) -> Result<(Tensor<3>, Option<Tensor<1>>)> {
+        self.pass(tokens, present, Given::default(), context)
+    }
+
+    fn pass(
+        &self,
+        tokens: Tensor<2, Int>,
+        present: Option<Tensor<2, Bool>>,
+        given: Given<'_>,
+        context: Context,
+    ) -> Result<(Tensor<3>, Option<Tensor<1>>)> {
         let bias = mask(&tokens, present)?;
+        let mut blocks = self.blocks.blocks.iter();
+        let by_id = blocks.any(|block| block.channel_mixer.routes_by_id());
+        let ids = by_id.then(|| ids(&tokens));
         let mut x = self.embedding.forward(tokens, 0, context.branch(0))?;
         if let Some(norm) = &self.norm {
             x = norm.forward(x, context);
         }
         let given = Given {
             bias: bias.as_ref(),
-            ..Given::default()
+            ids: ids.as_deref(),
+            ..given
         };
         self.blocks.forward(x, given, context.branch(1))
     }
@@ -207,6 +271,12 @@ impl Encoder {
         let sum = (x * weights.unsqueeze_dim(2)).sum_dim(1);
         sum.reshape([batch, width]) / count
     }
+}
+
+/// Tokens as ids of a table; those that are no token are refused by the embedding.
+fn ids(tokens: &Tensor<2, Int>) -> Vec<usize> {
+    let tokens = tokens.to_data();
+    tokens.iter::<i64>().map(|token| token as usize).collect()
 }
 
 /// What hides padding from attention.
@@ -230,6 +300,7 @@ pub(crate) fn mask(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::channel_mixer::{ChannelMixer, ExpertsConfig, GateKind};
     use crate::testing::{assert_all_learn, device};
     use offprint_kernels::CrossEntropy;
 
@@ -307,6 +378,44 @@ mod tests {
                 assert!(error.into_scalar::<f32>() < 1e-5);
             }
         }
+    }
+
+    #[test]
+    fn a_trace_holds_every_layer() {
+        let experts = ChannelMixer::Experts(ExpertsConfig {
+            experts: 3,
+            gate: GateKind::Comet,
+            k: 1,
+        });
+        let blocks = BlocksConfig {
+            channel_mixer: experts,
+            norm_place: NormPlace::After,
+            ..BlocksConfig::new(2, 12, 3)
+        };
+        let config = EncoderConfig {
+            classes: Some(4),
+            ..EncoderConfig::new(11, 8, blocks)
+        };
+        let encoder = config.init(&device()).unwrap();
+        let trace = |permutations: &[Permutation]| {
+            encoder.trace(tokens(), None, permutations, Context::EVALUATION)
+        };
+        let plain = trace(&[]).unwrap();
+        assert_eq!(plain.hidden.len(), 3);
+        assert!((20..=60).contains(&plain.evaluated), "{}", plain.evaluated);
+        let distance = |a: Tensor<2>, b: Tensor<2>| (a - b).abs().max().into_scalar::<f32>();
+        let logits = encoder
+            .forward(tokens(), None, Context::EVALUATION)
+            .unwrap()
+            .output;
+        assert_eq!(distance(plain.output.clone(), logits), 0.0);
+        let swapped = Permutation::hard(&[vec![1, 2, 0]], &device()).unwrap();
+        let permuted = trace(&[swapped.clone(), swapped.clone()]).unwrap();
+        assert!(distance(permuted.output, plain.output) > 0.0);
+        assert_eq!(
+            trace(&[swapped]).unwrap_err().to_string(),
+            "permutations has shape [1], but one for each of 2 blocks is expected"
+        );
     }
 
     #[test]

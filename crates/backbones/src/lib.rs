@@ -10,6 +10,7 @@ mod convnet;
 mod encoder;
 mod encoder_decoder;
 mod error;
+mod feed_forward_experts;
 mod gnn;
 pub mod golden;
 mod gpt;
@@ -30,13 +31,14 @@ mod vit;
 pub use backbone::{Backbone, Input, parameters};
 pub use blocks::{Biases, Blocks, BlocksConfig, Cross, NormPlace, TransformerBlock};
 pub use channel_mixer::{
-    AnyChannelMixer, ChannelMixer, ExpertsConfig, FeedForwardExperts, GateKind, SplineConfig,
+    AnyChannelMixer, ChannelMixer, ExpertsConfig, GateKind, Mixed, Routing, SplineConfig,
 };
 pub use config::{BackboneConfig, Kind, Problem, Rows};
 pub use convnet::{Convnet, ConvnetConfig};
-pub use encoder::{Encoder, EncoderConfig, Pooling};
+pub use encoder::{Encoder, EncoderConfig, Pooling, Trace};
 pub use encoder_decoder::{Encoded, EncoderDecoder, EncoderDecoderConfig};
 pub use error::{BackbonesError, Result};
+pub use feed_forward_experts::FeedForwardExperts;
 pub use gnn::{Aggregation, Gnn, GnnConfig, MessageLayer, Readout};
 pub use gpt::{GenerateConfig, Generation, Gpt, GptConfig, GptState, Sampling};
 pub use graph::{Adjacency, Graph};

@@ -6,7 +6,8 @@
 //! - From files: [`idx`] (MNIST and relatives), [`cifar`], [`movielens`], [`table`] (CSV, TSV), [`arrays`] (`.npy`,
 //!   `.npz`, CSV of numbers), [`text`]. Each has a pure
 //!   `parse` over bytes that neither panics nor trusts a header, and a function that reads a file or searches a folder.
-//! - Made from these: [`multi_mnist`] (two digits, two tasks), [`recommend`] (watch and rating, two tasks).
+//! - Made from these: [`labeled`] (short texts with classes), [`multi_mnist`] (two digits, two tasks), [`recommend`]
+//!   (watch and rating, two tasks).
 //! - Made up: [`mqar`] (recall of pairs).
 //! - For training: [`Split`] (one fixed rule, no seed), [`batches`] (by seed and epoch), [`table::Standardizer`].
 //!
@@ -34,6 +35,7 @@ mod error;
 mod file;
 pub mod idx;
 mod images;
+pub mod labeled;
 pub mod movielens;
 pub mod mqar;
 pub mod multi_mnist;

@@ -77,6 +77,20 @@ pub enum ExpertsError {
         column: usize,
         value: f64,
     },
+    /// Neurons are ranked by numbers.
+    #[error("the importance of neuron {neuron} is not a number")]
+    Importance { neuron: usize },
+    /// A ranking is a permutation of the neurons.
+    #[error("the ranking names neuron {neuron}, but it must name each of 0..{neurons} once")]
+    Ranking { neuron: usize, neurons: usize },
+    /// A number of neurons or experts that the layer does not allow.
+    #[error("{name} = {value}, but it must be {low} to {high}")]
+    Neurons {
+        name: &'static str,
+        value: usize,
+        low: usize,
+        high: usize,
+    },
     /// Parts that count different numbers of the same thing.
     #[error("{left} has {left_count} {what}, but {right} has {right_count}")]
     Counts {

@@ -3,7 +3,8 @@
 //!
 //! A [`Gate`] turns features into mixture weights: [`CometGate`], [`DSelectK`], [`TopK`], [`HashGate`], [`SoftmaxGate`],
 //! or [`AnyGate`] of them. [`LocalSearch`] gives any of them a [`Permutation`] of the experts. [`MixtureOfExperts`] and
-//! [`MultiGate`] put a gate before an [`ExpertLayer`].
+//! [`MultiGate`] put a gate before an [`ExpertLayer`]. [`NeuronImportance`] and [`NeuronSplit`] say which neurons of a trained
+//! feed-forward layer go to which expert.
 //!
 //! Whatever takes values from a user returns a [`Result`]; `validate()` of a configuration says what is wrong with it
 //! before anything is allocated. Random draws are inputs, initial values follow `device.seed(..)`.
@@ -24,6 +25,7 @@ mod mlp;
 mod multi_gate;
 mod permutation;
 mod smooth_step;
+mod split;
 #[cfg(test)]
 mod testing;
 mod top_k;
@@ -44,4 +46,5 @@ pub use multi_gate::{MultiGate, MultiGateOutput};
 pub use offprint_kernels::{Pairs, sinkhorn};
 pub use permutation::Permutation;
 pub use smooth_step::{SmoothStep, SmoothStepConfig};
+pub use split::{NeuronImportance, NeuronSplit, ranking};
 pub use top_k::{SoftmaxGate, SoftmaxGateConfig, TopK, TopKConfig};

@@ -52,6 +52,9 @@ pub struct Work {
     pub benches: fn() -> Vec<Bench>,
     /// `offprint use <slug> …`
     pub command: Option<&'static dyn UserCommand>,
+    /// Further studies of the paper, each with a card of its own and a slug that begins with the paper's and a hyphen:
+    /// `comet-language` is run and reported under that name and stands on the card of `comet`.
+    pub further: &'static [Paper],
 }
 
 /// Part of the field a paper belongs to; named after the room of the library it is built in.

@@ -1,6 +1,8 @@
 //! What can be wrong with a setting, a batch or a text.
 
 use offprint_backbones::BackbonesError;
+use offprint_experts::ExpertsError;
+use offprint_layers::LayersError;
 
 /// A setting out of its range, or inputs that do not fit together.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -8,6 +10,15 @@ pub enum LanguageError {
     /// What the language model refuses.
     #[error(transparent)]
     Backbone(#[from] BackbonesError),
+    /// What the experts refuse.
+    #[error(transparent)]
+    Experts(#[from] ExpertsError),
+    /// What a layer refuses.
+    #[error(transparent)]
+    Layer(#[from] LayersError),
+    /// A block that cannot be split into experts.
+    #[error("block {block} has another channel mixer than a plain feed-forward network")]
+    Mixer { block: usize },
     /// A setting outside its range.
     #[error("{name} = {value}, but it must be {allowed}")]
     Range {

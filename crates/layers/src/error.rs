@@ -21,6 +21,9 @@ pub enum LayersError {
         of: &'static str,
         divisor: usize,
     },
+    /// A neuron that the layer does not have.
+    #[error("neuron {neuron} is outside the {neurons} neurons")]
+    Neuron { neuron: usize, neurons: usize },
 }
 
 /// Shorthand for results of this crate.

@@ -1,11 +1,11 @@
 //! Feed-forward networks of a transformer block.
 
-use crate::error::{Result, check_sizes};
+use crate::error::{LayersError, Result, check_sizes};
 use crate::init::Init;
 use crate::linear::{Linear, LinearConfig, yes};
 use crate::quantizer::Quantizer;
-use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use offprint_kernels::Activation;
 use serde::{Deserialize, Serialize};
 
@@ -146,6 +146,44 @@ impl FeedForward {
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         self.down.forward(self.up.activated(x, self.activation))
     }
+
+    /// Number of neurons, the width between.
+    pub fn neurons(&self) -> usize {
+        self.up.weight.dims()[1]
+    }
+
+    /// The network of some of the neurons, in the given order, with the whole output bias.
+    ///
+    /// # Errors
+    /// If no neuron is named, or one that does not exist.
+    pub fn part(&self, neurons: &[usize]) -> Result<Self> {
+        check_sizes([("neurons of a part", neurons.len())])?;
+        let all = self.neurons();
+        if let Some(unknown) = neurons.iter().find(|&&neuron| neuron >= all) {
+            return Err(LayersError::Neuron {
+                neuron: *unknown,
+                neurons: all,
+            });
+        }
+        let device = self.up.weight.val().device();
+        let chosen: Vec<i64> = neurons.iter().map(|&neuron| neuron as i64).collect();
+        let chosen = Tensor::<1, Int>::from_data(TensorData::new(chosen, [neurons.len()]), &device);
+        let fresh = |weight: Tensor<2>| Param::from_tensor(weight.detach());
+        let bias = |bias: Tensor<1>| Param::from_tensor(bias.detach());
+        Ok(Self {
+            up: Linear {
+                weight: fresh(self.up.weight.val().select(1, chosen.clone())),
+                bias: (self.up.bias.as_ref()).map(|b| bias(b.val().select(0, chosen.clone()))),
+                quantizer: self.up.quantizer,
+            },
+            down: Linear {
+                weight: fresh(self.down.weight.val().select(0, chosen)),
+                bias: self.down.bias.as_ref().map(|b| bias(b.val())),
+                quantizer: self.down.quantizer,
+            },
+            activation: self.activation,
+        })
+    }
 }
 
 impl GatedFeedForward {
@@ -165,8 +203,7 @@ impl GatedFeedForward {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_all_learn, assert_values, device, tensor};
-    use burn::module::Param;
+    use crate::testing::{assert_all_learn, assert_values, device, tensor, values};
 
     fn linear(weight: [[f32; 2]; 2]) -> Linear {
         Linear {
@@ -197,6 +234,24 @@ mod tests {
         assert_all_learn(&layer, &layer.forward(x()).sum().backward());
         let layer = config.init_gated(&device()).unwrap();
         assert_all_learn(&layer, &layer.forward(x()).sum().backward());
+    }
+
+    #[test]
+    fn parts_add_up_to_the_network() {
+        let config = FeedForwardConfig::new(4, 7, Activation::GeluTanh);
+        let network = config.init(&device()).unwrap();
+        let x = tensor([5, 4], 1);
+        let halves = [[3, 0, 6].as_slice(), &[1, 5, 2, 4]];
+        let [first, second] = halves.map(|part| network.part(part).unwrap().forward(x.clone()));
+        // The output bias is in both.
+        let bias = network.down.bias.as_ref().unwrap().val().unsqueeze::<2>();
+        assert_values(first + second - bias, &values(network.forward(x)));
+        let error = |part: &[usize]| network.part(part).unwrap_err().to_string();
+        assert_eq!(error(&[7]), "neuron 7 is outside the 7 neurons");
+        assert_eq!(
+            error(&[]),
+            "neurons of a part = 0, but it must be at least 1"
+        );
     }
 
     #[test]

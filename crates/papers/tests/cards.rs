@@ -1,12 +1,17 @@
 //! What every card of a running paper must hold, whatever the paper.
 
 use offprint_lab::{paper::Work, study::Budget, tune::Tuned};
-use offprint_papers::catalogue::catalogue;
+use offprint_papers::{
+    build,
+    catalogue::{catalogue, further},
+};
 use std::{collections::BTreeMap, path::Path};
 
+/// The papers that run, and their further studies.
 fn running() -> impl Iterator<Item = (&'static str, &'static Work)> {
     catalogue()
         .iter()
+        .chain(further())
         .filter_map(|paper| Some((paper.slug, paper.work?)))
 }
 
@@ -105,7 +110,10 @@ fn settings_search_spaces_and_chosen_settings_are_valid() {
 
 #[test]
 fn golden_cases_are_three_kinds_of_three_and_all_known() {
-    for (slug, work) in running() {
+    for (slug, work) in catalogue()
+        .iter()
+        .filter_map(|paper| Some((paper.slug, paper.work?)))
+    {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../../golden")
             .join(slug);
@@ -130,6 +138,16 @@ fn golden_cases_are_three_kinds_of_three_and_all_known() {
                 "{slug}: {kind}"
             );
         }
+    }
+}
+
+/// A study without a fingerprint of its own would reuse the trials of another version.
+#[test]
+fn every_study_has_a_fingerprint() {
+    let versions: Vec<String> = running().map(|(slug, _)| build(slug).version).collect();
+    for (index, version) in versions.iter().enumerate() {
+        assert_ne!(version, "none");
+        assert!(!versions[..index].contains(version));
     }
 }
 

@@ -5,10 +5,11 @@ mod config;
 pub(crate) use config::Surroundings;
 pub use config::{Biases, BlocksConfig, NormPlace};
 
-use crate::channel_mixer::AnyChannelMixer;
-use crate::error::Result;
+use crate::channel_mixer::{AnyChannelMixer, Mixed, Routing};
+use crate::error::{BackbonesError, Result};
 use burn::module::Module;
 use burn::tensor::Tensor;
+use offprint_experts::Permutation;
 use offprint_kernels::add;
 use offprint_layers::{
     AnyTokenMixer, Attend, Context, CrossAttention, Dropout, Memory, MixerState, Norm,
@@ -60,6 +61,21 @@ pub(crate) struct Given<'a> {
     pub states: Option<&'a mut [MixerState]>,
     /// What each block attends to, and what is added to those scores.
     pub memory: Option<(&'a [Memory], Option<&'a Tensor<4>>)>,
+    /// The id of each position, for gates that route by a table.
+    pub ids: Option<&'a [usize]>,
+    /// Permutations of each block's experts; empty for none.
+    pub permutations: &'a [Permutation],
+    /// Where to note what happens on the way.
+    pub seen: Option<&'a mut Seen>,
+}
+
+/// What a pass leaves besides its output.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// The input of the first block, then the output of each.
+    pub hidden: Vec<Tensor<3>>,
+    /// Pairs of a position and an expert that were computed.
+    pub evaluated: usize,
 }
 
 impl Blocks {
@@ -80,8 +96,21 @@ impl Blocks {
             bias,
             mut states,
             memory,
+            ids,
+            permutations,
+            mut seen,
         } = given;
+        if !permutations.is_empty() && permutations.len() != self.blocks.len() {
+            return Err(BackbonesError::Shape {
+                name: "permutations",
+                actual: vec![permutations.len()],
+                expected: format!("one for each of {} blocks", self.blocks.len()),
+            });
+        }
         let mut penalty: Option<Tensor<1>> = None;
+        if let Some(seen) = &mut seen {
+            seen.hidden.push(x.clone());
+        }
         for (index, block) in self.blocks.iter().enumerate() {
             let state = states.as_deref_mut().map(|states| &mut states[index]);
             let memory = memory.map(|(memories, bias)| (&memories[index], bias));
@@ -90,9 +119,17 @@ impl Blocks {
                 state,
                 context: context.branch(index as u64),
             };
-            let (y, of_block) = block.forward(x, attend, memory)?;
-            x = y;
-            penalty = match (penalty, of_block) {
+            let routing = Routing {
+                ids,
+                permutation: permutations.get(index),
+            };
+            let mixed = block.forward(x, attend, memory, routing)?;
+            x = mixed.output;
+            if let Some(seen) = &mut seen {
+                seen.hidden.push(x.clone());
+                seen.evaluated += mixed.evaluated.unwrap_or(0);
+            }
+            penalty = match (penalty, mixed.penalty) {
                 (Some(sum), Some(penalty)) => Some(sum + penalty),
                 (sum, penalty) => sum.or(penalty),
             };
@@ -111,7 +148,8 @@ impl TransformerBlock {
         x: Tensor<3>,
         attend: Attend<'_, MixerState>,
         memory: Option<(&Memory, Option<&Tensor<4>>)>,
-    ) -> Result<(Tensor<3>, Option<Tensor<1>>)> {
+        routing: Routing<'_>,
+    ) -> Result<Mixed> {
         let context = attend.context;
         let attend = Attend {
             context: context.branch(0),
@@ -125,13 +163,17 @@ impl TransformerBlock {
                 Ok(cross.attention.forward(x, memory, bias, context.branch(3)))
             })?;
         }
-        let mut penalty = None;
-        let x = self.residual(x, &self.norm2, context.branch(4), |x| {
-            let (y, of_gate) = self.channel_mixer.forward(x)?;
-            penalty = of_gate;
-            Ok(y)
+        let (mut penalty, mut evaluated) = (None, None);
+        let output = self.residual(x, &self.norm2, context.branch(4), |x| {
+            let mixed = self.channel_mixer.routed(x, routing)?;
+            (penalty, evaluated) = (mixed.penalty, mixed.evaluated);
+            Ok(mixed.output)
         })?;
-        Ok((x, penalty))
+        Ok(Mixed {
+            output,
+            penalty,
+            evaluated,
+        })
     }
 
     /// `x + dropout(mix(norm(x)))`, or `norm(x + dropout(mix(x)))`.

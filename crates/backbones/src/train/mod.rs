@@ -270,6 +270,7 @@ pub fn study(plan: &Plan) -> Result<(&'static Paper, &'static Work)> {
         report: None,
         benches: Vec::new,
         command: None,
+        further: &[],
     }));
     let paper = Box::leak(Box::new(Paper {
         slug: leaked(plan.slug.clone()),

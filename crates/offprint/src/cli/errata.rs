@@ -17,13 +17,19 @@ pub struct ErrataArgs {
 }
 
 pub fn errata(args: &ErrataArgs) -> Result<()> {
-    let papers: Vec<&Paper> = match &args.slug {
+    let papers: Vec<&'static Paper> = match &args.slug {
         Some(slug) => vec![paper(slug)?],
         None => catalogue()
             .iter()
             .filter(|paper| paper.work.is_some())
             .collect(),
     };
+    // Those of further studies, whose code is another, stand after the paper's.
+    let further = |paper: &&'static Paper| paper.work.map_or(&[][..], |work| work.further);
+    let papers = papers
+        .into_iter()
+        .flat_map(|paper| std::iter::once(paper).chain(further(&paper)));
+    let papers: Vec<&Paper> = papers.collect();
     if args.json {
         let entries: Vec<_> = papers
             .iter()

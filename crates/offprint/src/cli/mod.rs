@@ -22,7 +22,7 @@ use offprint_lab::{
     store::Store,
     study::Budget,
 };
-use offprint_papers::catalogue::{catalogue, find};
+use offprint_papers::catalogue::{catalogue, find, slugs};
 use serde::Serialize;
 use std::{
     io::{IsTerminal as _, Write as _},
@@ -157,10 +157,7 @@ impl From<BudgetArg> for Budget {
 
 /// A paper by its slug.
 fn paper(slug: &str) -> Result<&'static Paper> {
-    find(slug).ok_or_else(|| {
-        let slugs = catalogue().iter().map(|paper| paper.slug);
-        Error::unknown("paper", slug, slugs, "all papers: offprint list")
-    })
+    find(slug).ok_or_else(|| Error::unknown("paper", slug, slugs(), "all papers: offprint list"))
 }
 
 /// A paper that runs.

@@ -12,7 +12,7 @@ use offprint_lab::{
     store::{Store, write_atomic},
     study::Budget,
 };
-use offprint_papers::catalogue::{catalogue, find};
+use offprint_papers::catalogue::{find, slugs};
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -78,8 +78,8 @@ fn trained(store: &Store, name: &str) -> Result<(&'static Paper, &'static Work, 
         None => {
             let studies = store.studies()?;
             let runs = studies.iter().map(|(slug, _)| slug.as_str());
-            let slugs = catalogue().iter().map(|paper| paper.slug);
-            let known: Vec<&str> = slugs.chain(runs).collect();
+            let mut known: Vec<&str> = slugs();
+            known.extend(runs);
             let list = "all papers: offprint list   all runs: offprint runs";
             Err(Error::unknown("paper or run", name, known, list))
         }

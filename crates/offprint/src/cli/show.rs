@@ -76,7 +76,8 @@ fn body(paper: &Paper, work: &Work) -> Result<String> {
             .collect(),
     ));
     lines.push(item("Verdicts", &verdicts(work)?));
-    let count = work.errata.len();
+    let further = work.further.iter().filter_map(|study| study.work);
+    let count = work.errata.len() + further.map(|work| work.errata.len()).sum::<usize>();
     lines.push(item(
         "Errata",
         &format!(
@@ -85,6 +86,10 @@ fn body(paper: &Paper, work: &Work) -> Result<String> {
         ),
     ));
     let mut calls = vec![(format!("offprint run {}", paper.slug), String::new())];
+    calls.extend(work.further.iter().filter_map(|study| {
+        let call = format!("offprint run {}", study.slug);
+        Some((call, study.work?.study.question().into()))
+    }));
     if let Some(command) = work.command {
         calls.extend(command.grammar().get_subcommands().map(|verb| {
             let about = verb.get_about().map(ToString::to_string);
@@ -165,6 +170,8 @@ fn document(paper: &Paper) -> Result<Value> {
         let claims = work.study.claims().iter().map(ToString::to_string);
         value["claims"] = json!(claims.collect::<Vec<_>>());
         value["verdicts"] = json!(verdicts(work)?);
+        let further = work.further.iter().map(document);
+        value["further"] = json!(further.collect::<Result<Vec<_>>>()?);
     }
     Ok(value)
 }

@@ -7,6 +7,7 @@ mod fast_ibp;
 mod gla;
 mod kat;
 mod kills;
+mod language;
 mod puzzles;
 mod run;
 mod train;

@@ -49,13 +49,25 @@ pub fn catalogue() -> &'static [Paper] {
     &CATALOGUE
 }
 
-/// The paper of a slug, which must match exactly.
+/// Further studies of the papers that run, which have a slug and a card of their own but are no papers of the catalogue.
+pub fn further() -> impl Iterator<Item = &'static Paper> {
+    let works = catalogue().iter().filter_map(|paper| paper.work);
+    works.flat_map(|work| work.further)
+}
+
+/// What a name on the command line may be: the slugs of the papers and of their further studies.
+pub fn slugs() -> Vec<&'static str> {
+    let papers = catalogue().iter().chain(further());
+    papers.map(|paper| paper.slug).collect()
+}
+
+/// The paper of a slug, or the further study of one; the slug must match exactly.
 pub fn find(slug: &str) -> Option<&'static Paper> {
     let papers = catalogue();
-    let index = papers
-        .binary_search_by_key(&slug, |paper| paper.slug)
-        .ok()?;
-    Some(&papers[index])
+    match papers.binary_search_by_key(&slug, |paper| paper.slug) {
+        Ok(index) => Some(&papers[index]),
+        Err(_) => further().find(|study| study.slug == slug),
+    }
 }
 
 #[cfg(test)]
@@ -101,6 +113,22 @@ mod tests {
         for (papers, field) in files {
             for paper in papers {
                 assert_eq!(paper.field, field, "{}", paper.slug);
+            }
+        }
+    }
+
+    #[test]
+    fn further_studies_are_named_after_their_papers() {
+        let slugs = slugs();
+        for paper in catalogue() {
+            for study in paper.work.map_or(&[][..], |work| work.further) {
+                let name = study.slug.strip_prefix(paper.slug).expect(study.slug);
+                assert!(name.len() > 1 && name.starts_with('-'), "{}", study.slug);
+                let same = |slug: &&&str| **slug == study.slug;
+                assert_eq!(slugs.iter().filter(same).count(), 1, "{}", study.slug);
+                let further = study.work.expect("a study runs").further;
+                assert!(further.is_empty(), "{}", study.slug);
+                assert_eq!((study.title, study.arxiv), (paper.title, paper.arxiv));
             }
         }
     }
@@ -168,6 +196,9 @@ mod tests {
     fn finds_exact_slugs_only() {
         for paper in catalogue() {
             assert_eq!(find(paper.slug).map(|found| found.title), Some(paper.title));
+        }
+        for study in further() {
+            assert_eq!(find(study.slug).map(|found| found.slug), Some(study.slug));
         }
         for unknown in ["", "come", "COMET", "comett"] {
             assert!(find(unknown).is_none(), "{unknown}");

@@ -1,4 +1,4 @@
-//! Where the authors' released code departs from the paper, or is wrong.
+//! Where the authors' released code departs from the paper, or is wrong; that of the language part is in `language`.
 //!
 //! Every entry was checked by running the code named (TensorFlow 2.15, PyTorch 2.15) or by reading the lines named.
 
@@ -128,56 +128,5 @@ pub(super) const ERRATA: &[Erratum] = &[
         what: "The supplement gives MovieLens 1.6 million training, 200,000 validation and 200,000 test rows; the generator and the released files hold 1,574,602, 224,944 and 199,950. How unwatched pairs were sampled is not in the code.",
         place: "mazumder-lab/COMET@cf27276 data/utils/data_generators/generate_movielens_dataset.py:5-50, data/datasets/movielens",
         ours: "The released files are read as they are (`--data-dir`).",
-    },
-    // COMET-BERT.
-    Erratum {
-        what: "The gate's module imports `NoPermutations`, which its package does not define, so no COMET-BERT model can be imported.",
-        place: "mazumder-lab/COMET-BERT@a6f0cf6 src/transformers/cometbert/moe_layer.py:9, permutations/__init__.py",
-        ours: "A gate without local search takes no permutation.",
-    },
-    Erratum {
-        what: "The COMET gate differs between the two repositories: in COMET-BERT splits have no bias, leaf biases start at 0, leaves reached with less than 1e-5 are cut to minus infinity and the logarithm uses 1e-6 (COMET: 0 and 1e-8), and the entropy is that of max(P, 1e-6) + 1e-6, whose gradient is 0 below 1e-6.",
-        place: "mazumder-lab/COMET-BERT@a6f0cf6 src/transformers/cometbert/gates/comet.py:63, 72, 83-88, 165",
-        ours: "The gate of the COMET repository.",
-    },
-    Erratum {
-        what: "Both branches of a `torch.where` are computed, so after the search the soft permutation is computed on, with a temperature that is no longer bounded, and replaces the stored one; about 9.25 N steps after the start the temperature underflows and the Hungarian matching raises on NaN (seen at step 9,300 of N = 1,000; an epoch of MNLI has 24,500).",
-        place: "mazumder-lab/COMET-BERT@a6f0cf6 src/transformers/cometbert/permutations/perm_local_search.py:110-142, 156-163",
-        ours: "From step N on the permutation is fixed.",
-    },
-    Erratum {
-        what: "`torch.split` by the number of permutations makes chunks of that size, not that many chunks: local search with k > 1 raises. It works for k = 1 alone, which the layer hard-codes.",
-        place: "mazumder-lab/COMET-BERT@a6f0cf6 src/transformers/cometbert/permutations/perm_local_search.py:95-99, moe_layer.py:35-54",
-        ours: "Any k, one permutation for all trees or one a tree.",
-    },
-    Erratum {
-        what: "The step counter of the local search is a plain tensor, not in the state dict: a resumed run starts its search again.",
-        place: "mazumder-lab/COMET-BERT@a6f0cf6 src/transformers/cometbert/permutations/perm_local_search.py:43",
-        ours: "The step is part of the checkpoint.",
-    },
-    Erratum {
-        what: "The COMET layer hard-codes 4 experts, and with local search k = 1 and 1,000 steps an epoch, whatever the options say; any other number of experts raises.",
-        place: "mazumder-lab/COMET-BERT@a6f0cf6 src/transformers/cometbert/moe_layer.py:24-54",
-        ours: "Experts, k and steps are settings.",
-    },
-    Erratum {
-        what: "The gate is always called with its default `training=True`, so the entropy penalty is part of the evaluation loss too.",
-        place: "mazumder-lab/COMET-BERT@a6f0cf6 src/transformers/cometbert/moe_layer.py:120, 139, gates/comet.py:90, 169-172",
-        ours: "Penalties are part of the training loss only.",
-    },
-    Erratum {
-        what: "Entropy and permutation penalties are multiplied once more by an option made for load balancing, 0.0 by default (no penalty at all) and 0.1 in the shipped script, so its lambda = 1 acts as 0.1 and the permutation's 1e-4 as 1e-5.",
-        place: "mazumder-lab/COMET-BERT@a6f0cf6 src/transformers/models/bert/modeling_bert_moe.py:506, examples/text-classification/run_glue.py:149-151, scripts_comet/2_comet_finetuning.sh",
-        ours: "The penalty is what its setting says.",
-    },
-    Erratum {
-        what: "The importance of neurons, which decides what the experts are made of, is computed on the labelled development set that later reports the score.",
-        place: "mazumder-lab/COMET-BERT@a6f0cf6 scripts_comet/1_importance.sh, src/transformers/trainer.py:1632-1638, 1884, models/bert/modeling_bert.py:1564-1581",
-        ours: "Nothing is fitted on data that a result is reported on.",
-    },
-    Erratum {
-        what: "Prediction on unlabelled test data, which the shipped script asks for, adds penalties to a loss that is None and raises; MoEBERT's token gate splits its experts by a list of lists and raises too.",
-        place: "mazumder-lab/COMET-BERT@a6f0cf6 src/transformers/models/bert/modeling_bert_moe.py:506, cometbert/moe_layer.py:72-85",
-        ours: "Prediction needs no labels.",
     },
 ];

@@ -4,6 +4,7 @@ mod bench;
 mod errata;
 mod files;
 mod golden;
+mod language;
 pub mod study;
 
 use offprint_lab::paper::{Part, Reference, Work};
@@ -32,7 +33,9 @@ pub static WORK: Work = Work {
         part("recommender experiments", "run comet --set data=movielens"),
         part("tuning budget", "run comet --budget full"),
         part("bad initializations", "run comet: worst_start"),
-        part("language model distillation", "planned, with backbones"),
+        part("language model distillation", "run comet-language"),
+        part("… neurons by importance", "experts::NeuronSplit"),
+        part("… encoder of experts", "language::expert_encoder"),
     ],
     headline: &[
         "up to 13 % better ROC AUC of COMET with local search than Hash and Top-k (abstract)",
@@ -61,13 +64,14 @@ pub static WORK: Work = Work {
         "At this scale the sparse gates end within the noise of five seeds of each other and of the dense gate: the \
             digits are few and every gate but hash learns them. The paper's gains are ROC AUC on recommenders with \
             millions of rows, after 500 tuning trials a gate.",
-        "The language part (distilling BERT) waits for backbones.",
+        "The language part is a study of its own, comet-language: small encoders trained here instead of BERT.",
     ],
     study: &study::CometStudy,
     golden: golden::METHODS,
     report: Some(include_str!("../../../../reports/comet/report.json")),
     benches: bench::benches,
     command: Some(&files::OnFiles),
+    further: &[language::PAPER],
 };
 
 const fn part(promise: &'static str, item: &'static str) -> Part {

@@ -80,6 +80,7 @@ pub static WORK: Work = Work {
     report: Some(include_str!("../../../../reports/deeponet/report.json")),
     benches: bench::benches,
     command: Some(&files::OnFiles),
+    further: &[],
 };
 
 const fn part(promise: &'static str, item: &'static str) -> Part {

@@ -73,6 +73,7 @@ pub static WORK: Work = Work {
     report: Some(include_str!("../../../../reports/kat/report.json")),
     benches: bench::benches,
     command: Some(&files::OnFiles),
+    further: &[],
 };
 
 const fn part(promise: &'static str, item: &'static str) -> Part {

@@ -64,6 +64,7 @@ pub static WORK: Work = Work {
     report: Some(include_str!("../../../../reports/puzzleclone/report.json")),
     benches: bench::benches,
     command: Some(&files::OnFiles),
+    further: &[],
 };
 
 const fn part(promise: &'static str, item: &'static str) -> Part {

@@ -1,6 +1,7 @@
 //! COMET's golden cases: which library calls compute what a file holds.
 
 mod gates;
+mod language;
 mod mixtures;
 mod search;
 
@@ -60,6 +61,22 @@ pub const METHODS: &[Method] = &[
     Method {
         kind: "assignment",
         evaluate: search::assignment,
+    },
+    Method {
+        kind: "neuron-importance",
+        evaluate: language::importance,
+    },
+    Method {
+        kind: "neuron-split",
+        evaluate: language::split,
+    },
+    Method {
+        kind: "expert-layer",
+        evaluate: language::layer,
+    },
+    Method {
+        kind: "distillation",
+        evaluate: language::distillation,
     },
 ];
 
