@@ -118,9 +118,9 @@ impl Study for FastIbpStudy {
             width: 8,
             hidden: 64,
             samples: 8000,
-            held_out: 1000,
+            held_out: 600,
             eps: 0.1,
-            steps: 90,
+            steps: 75,
             longer: 3,
             batch: 128,
             clean: 0.0,
@@ -135,6 +135,7 @@ impl Study for FastIbpStudy {
         match budget {
             Budget::Quick | Budget::Train => quick,
             Budget::Full => FastIbpSettings {
+                held_out: 1000,
                 steps: 400,
                 ..quick
             },
