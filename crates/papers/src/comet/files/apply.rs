@@ -5,7 +5,8 @@ use super::{
     saved::{self, Config},
     table,
 };
-use crate::comet::study::{explain_experts, model::Rows, task::largest};
+use crate::comet::study::{model::Rows, task::largest};
+use crate::explain::explain;
 use burn::tensor::Device;
 use clap::ArgMatches;
 use offprint_data::table::TargetCoder;
@@ -25,7 +26,7 @@ fn outputs(matches: &ArgMatches) -> Result<(Config, MultiGateOutput, usize)> {
     let features = config.features(&table, &Device::default())?;
     let output = model
         .predict(&Rows::features(features, Vec::new()))
-        .map_err(explain_experts)?;
+        .map_err(explain)?;
     Ok((config, output, table.rows()))
 }
 

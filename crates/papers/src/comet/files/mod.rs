@@ -97,5 +97,5 @@ fn names(name: &'static str, help: &'static str) -> Arg {
 
 /// Reads a table; `explain` says which command-line options help.
 fn table(path: &Path, options: &TableOptions) -> Result<Table> {
-    read(path, options).map_err(super::study::explain_data)
+    read(path, options).map_err(crate::explain::explain_data)
 }

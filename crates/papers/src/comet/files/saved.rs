@@ -38,7 +38,7 @@ impl Config {
         let features = self
             .features
             .transform(table)
-            .map_err(super::super::study::explain_data)?;
+            .map_err(crate::explain::explain_data)?;
         Ok(matrix(&features, device))
     }
 }

@@ -6,10 +6,10 @@ use super::{
     table,
 };
 use crate::comet::study::{
-    explain_data, explain_experts,
     model::{ExpertBody, GateKind, Model, ModelConfig, Rows, SearchConfig},
     task::{self, Target},
 };
+use crate::explain::{explain, explain_data};
 use crate::model_folder::taken;
 use burn::{
     module::Module,
@@ -153,7 +153,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let (held_out, targets) = rows.select(&split.validation);
     let output = model
         .predict(&held_out.without_gradients())
-        .map_err(explain_experts)?;
+        .map_err(explain)?;
     let scores = scores(&config.targets, &output.tasks, &targets);
     saved::save(out, &model, &config, overwrite)?;
     let document = json!({
@@ -238,7 +238,7 @@ fn fit(
 ) -> Result<Model> {
     let (epochs, batch, seed) = (whole("epochs"), whole("batch") as usize, whole("seed"));
     device.seed(seed);
-    let mut model = config.init(device).map_err(explain_experts)?;
+    let mut model = config.init(device).map_err(explain)?;
     let mut optimizer = AdamConfig::new().with_epsilon(1e-7).init();
     let (held_out, held_targets) = rows.select(&split.validation);
     let held_out = held_out.without_gradients();
@@ -256,7 +256,7 @@ fn fit(
             let (input, targets) = rows.select(&chosen);
             let (loss, _) = model
                 .training_loss(&input, &targets, &weights, step)
-                .map_err(explain_experts)?;
+                .map_err(explain)?;
             if !loss.clone().into_scalar::<f32>().is_finite() {
                 return Err(
                     Error::run(format!("the loss diverged in epoch {}", epoch + 1))
@@ -267,7 +267,7 @@ fn fit(
             model = optimizer.step(learning_rate, model, gradients);
         }
         let candidate = model.valid();
-        let output = candidate.predict(&held_out).map_err(explain_experts)?;
+        let output = candidate.predict(&held_out).map_err(explain)?;
         let loss: f32 = held_targets
             .iter()
             .zip(output.tasks)

@@ -5,10 +5,11 @@ mod language;
 mod mixtures;
 mod search;
 
+use crate::explain::explain;
 use burn::tensor::{Device, Tensor};
-use offprint_experts::{ExpertsError, Permutation};
+use offprint_experts::Permutation;
 use offprint_lab::{
-    Error, Result,
+    Result,
     golden::{Array, Case, Method, Outputs},
 };
 
@@ -82,10 +83,6 @@ pub const METHODS: &[Method] = &[
 
 fn device() -> Device {
     Device::default().autodiff()
-}
-
-fn explain(error: ExpertsError) -> Error {
-    Error::input(error.to_string())
 }
 
 /// An input whose gradient is wanted.

@@ -8,9 +8,7 @@ mod settings;
 pub mod task;
 mod training;
 
-pub use sets::explain as explain_data;
 pub use settings::CometSettings;
-pub use training::explain as explain_experts;
 
 use model::GateKind;
 use offprint_lab::{
@@ -27,55 +25,33 @@ use std::path::Path;
 pub struct CometStudy;
 
 const ARMS: &[Arm] = &[
-    arm(
+    Arm::new(
         "softmax",
         Role::Baseline,
         "dense: every expert for every row",
-        false,
-    ),
-    arm(
+    )
+    .only_full(),
+    Arm::new(
         "hash",
         Role::Baseline,
         "one expert a row by a fixed random table",
-        true,
     ),
-    arm("hash+", Role::Method, "hash with local search", false),
-    arm(
+    Arm::new("hash+", Role::Method, "hash with local search").only_full(),
+    Arm::new(
         "topk",
         Role::Baseline,
         "softmax over the k largest logits (Shazeer)",
-        true,
     ),
-    arm("topk+", Role::Method, "Top-k with local search", true),
-    arm(
+    Arm::new("topk+", Role::Method, "Top-k with local search"),
+    Arm::new(
         "dselect-k",
         Role::Baseline,
         "k selectors over binary codes (Hazimeh)",
-        true,
     ),
-    arm(
-        "dselect-k+",
-        Role::Method,
-        "DSelect-k with local search",
-        false,
-    ),
-    arm(
-        "comet",
-        Role::Method,
-        "k soft trees, sparse by smooth-step",
-        true,
-    ),
-    arm("comet+", Role::Method, "COMET with local search", true),
+    Arm::new("dselect-k+", Role::Method, "DSelect-k with local search").only_full(),
+    Arm::new("comet", Role::Method, "k soft trees, sparse by smooth-step"),
+    Arm::new("comet+", Role::Method, "COMET with local search"),
 ];
-
-const fn arm(name: &'static str, role: Role, about: &'static str, quick: bool) -> Arm {
-    Arm {
-        name,
-        role,
-        about,
-        quick,
-    }
-}
 
 /// Arms whose splits or selectors are smooth-steps.
 const SMOOTH: &[&str] = &["dselect-k", "dselect-k+", "comet", "comet+"];
@@ -202,13 +178,6 @@ impl Study for CometStudy {
                 restarts: 2,
                 ..quick
             },
-        }
-    }
-
-    fn seeds(&self, budget: Budget) -> u64 {
-        match budget {
-            Budget::Quick | Budget::Train => 3,
-            Budget::Full => 5,
         }
     }
 

@@ -5,8 +5,8 @@ use super::{
     model::Model,
     sets::{Part, Sets},
     task::{Target, accuracy},
-    training::explain,
 };
+use crate::explain::explain;
 use burn::tensor::{Device, Tensor};
 use offprint_lab::{Result, scores::auc, table::Table, trial::Trial};
 use serde::{Deserialize, Serialize};

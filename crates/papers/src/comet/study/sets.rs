@@ -5,9 +5,10 @@ use super::{
     settings::{CometSettings, DataSet, ExpertKind, RecipeKind},
     task::Target,
 };
+use crate::explain::explain_data;
 use burn::tensor::{Device, Tensor, TensorData};
 use offprint_data::{
-    DataError, idx, movielens,
+    idx, movielens,
     multi_mnist::{self, Recipe, TwoDigits},
     recommend::{self, Pairs, Recommendation, UNRATED},
 };
@@ -58,7 +59,7 @@ impl Sets {
     /// Two digits a picture, of the sample inside or of the MNIST (or a relative of it) in a folder.
     fn pictures(settings: &CometSettings, folder: Option<&Path>) -> Result<Self> {
         let digits = match folder {
-            Some(folder) => idx::read_mnist(folder).map_err(explain)?.0,
+            Some(folder) => idx::read_mnist(folder).map_err(explain_data)?.0,
             None => offprint_data::mnist(),
         };
         let recipe = match settings.recipe {
@@ -66,7 +67,8 @@ impl Sets {
             RecipeKind::Released => Recipe::COMET_RELEASED,
         };
         let counts = [settings.pictures, settings.held_out, 2 * settings.held_out];
-        let splits = multi_mnist::splits(digits, counts, recipe, DATA_SEED).map_err(explain)?;
+        let splits =
+            multi_mnist::splits(digits, counts, recipe, DATA_SEED).map_err(explain_data)?;
         let (size, classes) = (splits.train.size(), splits.train.classes());
         let mut first = 0;
         let mut part = |pictures: TwoDigits| {
@@ -144,19 +146,10 @@ fn read(folder: &Path) -> Result<Recommendation> {
         Ok(ratings) => ratings,
         Err(error) => {
             // Where neither is there, what was looked for first is what most people have.
-            return recommend::read_comet(folder).map_err(|_| explain(error));
+            return recommend::read_comet(folder).map_err(|_| explain_data(error));
         }
     };
-    recommend::two_tasks(&ratings, DATA_SEED).map_err(explain)
-}
-
-/// A data error as the lab's.
-pub fn explain(error: DataError) -> Error {
-    let message = Error::input(error.to_string());
-    match error.help() {
-        Some(help) => message.help(help),
-        None => message,
-    }
+    recommend::two_tasks(&ratings, DATA_SEED).map_err(explain_data)
 }
 
 impl Part {

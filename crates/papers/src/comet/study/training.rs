@@ -4,16 +4,16 @@ use super::{
     CometSettings,
     model::{GateKind, Model, ModelConfig, SearchConfig},
     scores::{self, Scores},
-    sets::{self, Sets},
+    sets::Sets,
 };
+use crate::explain::{explain, explain_data};
 use burn::{
     module::Module,
     optim::{AdamConfig, GradientsParams},
     tensor::Device,
 };
 use offprint_data::{LastBatch, batches};
-use offprint_experts::ExpertsError;
-use offprint_lab::{Error, Result, checkpoint::Checkpoint, trial::Trial};
+use offprint_lab::{Result, checkpoint::Checkpoint, trial::Trial};
 
 /// Trains `starts` initializations one after another and reports the first one's scores and the worst loss.
 pub fn run(
@@ -163,8 +163,8 @@ fn train(
         let (epoch, within) = ((step - 1) / per_epoch, (step - 1) % per_epoch);
         if order.is_empty() || within == 0 {
             let (rows, batch) = (sets.train.len(), settings.batch);
-            order = batches(rows, batch, trial.seed(), epoch, LastBatch::Keep)
-                .map_err(sets::explain)?;
+            order =
+                batches(rows, batch, trial.seed(), epoch, LastBatch::Keep).map_err(explain_data)?;
         }
         // Noise and dropout are a function of the step, so that a resumed run draws the same.
         device.seed(mix(seed, step));
@@ -214,9 +214,4 @@ fn mix(a: u64, b: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
-}
-
-/// An experts error as the lab's.
-pub fn explain(error: ExpertsError) -> Error {
-    Error::input(error.to_string())
 }

@@ -1,6 +1,10 @@
 //! What the paper claims of language models, written before the runs.
 
-use offprint_lab::claim::{Claim, Relation, Term};
+use offprint_lab::claim::{
+    Claim,
+    Relation::{Above, AtLeast, AtMost},
+    Term::{Arm, Number},
+};
 
 /// The claims, in the order of the report.
 pub(super) const CLAIMS: &[Claim] = &[
@@ -15,35 +19,23 @@ pub(super) const CLAIMS: &[Claim] = &[
         "dense-student",
     ),
     better("search-helps-comet", "local search improves COMET", "comet"),
-    Claim {
-        id: "comet-plus-keeps-the-teacher",
-        says: "the student is within two hundredths of its teacher",
-        metric: "kept",
-        left: Term::Arm("comet+"),
-        relation: Relation::AtLeast,
-        right: Term::Number(0.0),
-        margin: 0.02,
-    },
-    Claim {
-        id: "comet-plus-is-sparse",
-        says: "each tree ends with one expert: at most k are active",
-        metric: "active_share",
-        left: Term::Arm("comet+"),
-        relation: Relation::AtMost,
-        right: Term::Number(1.0),
-        margin: 0.05,
-    },
+    Claim::new(
+        "comet-plus-keeps-the-teacher",
+        "the student is within two hundredths of its teacher",
+        "kept",
+        (Arm("comet+"), AtLeast, Number(0.0)),
+    )
+    .with_margin(0.02),
+    Claim::new(
+        "comet-plus-is-sparse",
+        "each tree ends with one expert: at most k are active",
+        "active_share",
+        (Arm("comet+"), AtMost, Number(1.0)),
+    )
+    .with_margin(0.05),
 ];
 
 /// `accuracy(comet+) > accuracy(right)`.
 const fn better(id: &'static str, says: &'static str, right: &'static str) -> Claim {
-    Claim {
-        id,
-        says,
-        metric: "accuracy",
-        left: Term::Arm("comet+"),
-        relation: Relation::Above,
-        right: Term::Arm(right),
-        margin: 0.0,
-    }
+    Claim::new(id, says, "accuracy", (Arm("comet+"), Above, Arm(right)))
 }

@@ -31,33 +31,24 @@ enum Arm {
 }
 
 const ARMS: &[study::Arm] = &[
-    arm(
+    study::Arm::new(
         "teacher",
         Role::Baseline,
         "the dense encoder itself, a reference",
     ),
-    arm(
+    study::Arm::new(
         "dense-student",
         Role::Baseline,
         "its most important neurons, as many as one expert has",
     ),
-    arm(
+    study::Arm::new(
         "hash",
         Role::Baseline,
         "experts by a random table of tokens (MoEBERT)",
     ),
-    arm("comet", Role::Method, "experts by COMET"),
-    arm("comet+", Role::Method, "experts by COMET with local search"),
+    study::Arm::new("comet", Role::Method, "experts by COMET"),
+    study::Arm::new("comet+", Role::Method, "experts by COMET with local search"),
 ];
-
-const fn arm(name: &'static str, role: Role, about: &'static str) -> study::Arm {
-    study::Arm {
-        name,
-        role,
-        about,
-        quick: true,
-    }
-}
 
 const METRICS: &[Metric] = &[
     Metric::new(
@@ -165,13 +156,6 @@ impl Study for LanguageStudy {
                 steps: 300,
                 ..quick
             },
-        }
-    }
-
-    fn seeds(&self, budget: Budget) -> u64 {
-        match budget {
-            Budget::Quick | Budget::Train => 3,
-            Budget::Full => 5,
         }
     }
 

@@ -10,7 +10,7 @@ use offprint_lab::{Error, Result};
 use offprint_language::words::{PADDING, Words};
 use std::path::Path;
 
-use crate::comet::study::explain_data as explain;
+use crate::explain::explain_data;
 
 /// Training, validation and test texts.
 pub struct Sets {
@@ -53,7 +53,7 @@ pub fn read(data: DataSet, folder: Option<&Path>) -> Result<LabeledTexts> {
             "--data-dir DIR with rt-polarity.neg and rt-polarity.pos, or with test.csv of AG News",
         )
     })?;
-    reader(folder).map_err(explain)
+    reader(folder).map_err(explain_data)
 }
 
 impl Sets {
@@ -63,7 +63,7 @@ impl Sets {
     /// What [`read`] says, or too few texts to split.
     pub fn load(settings: &LanguageSettings, folder: Option<&Path>) -> Result<Self> {
         let all = read(settings.data, folder)?;
-        let split = Split::stratified(&all.labels, Shares::default()).map_err(explain)?;
+        let split = Split::stratified(&all.labels, Shares::default()).map_err(explain_data)?;
         let first = |rows: &[usize], most: usize| rows[..most.min(rows.len())].to_vec();
         let train = first(&split.train, settings.texts);
         let words = Words::of(train.iter().map(|&row| &*all.texts[row]), settings.words);

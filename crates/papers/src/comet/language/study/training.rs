@@ -5,6 +5,7 @@ use super::{
     sets::{Batch, Part, Sets},
     settings::LanguageSettings,
 };
+use crate::explain::explain;
 use burn::{
     module::Module,
     optim::{GradientsParams, ModuleOptimizer},
@@ -18,7 +19,6 @@ use offprint_experts::{
 use offprint_kernels::{AdamW, CrossEntropy, clip_grad_norm, cross_entropy};
 use offprint_lab::{Error, Result, checkpoint::Checkpoint, trial::Trial};
 use offprint_language::{
-    LanguageError,
     distillation::Distillation,
     expert_encoder::{ExpertEncoder, ExpertEncoderConfig, importance, narrowed},
 };
@@ -98,7 +98,7 @@ impl Student {
         match self {
             Self::Dense(encoder) => {
                 let trace = encoder.trace(tokens, present, &[], Context::EVALUATION);
-                trace.map_err(|error| explain(error.into()))
+                trace.map_err(explain)
             }
             Self::Experts(encoder) => encoder.trace(tokens, present).map_err(explain),
         }
@@ -110,7 +110,7 @@ impl Student {
         match self {
             Self::Dense(encoder) => {
                 let trace = encoder.trace(tokens, present, &[], context);
-                trace.map_err(|error| explain(error.into()))
+                trace.map_err(explain)
             }
             Self::Experts(encoder) => {
                 let trace = encoder.training(tokens, present, step as usize, context);
@@ -146,9 +146,7 @@ impl Learner {
         let device = trial.device();
         let mut learner = Self {
             arm,
-            teacher: dense(&settings, sets)
-                .init(&device)
-                .map_err(|e| explain(e.into()))?,
+            teacher: dense(&settings, sets).init(&device).map_err(explain)?,
             student: None,
             optimizer: optimizer(),
             seed: trial.seed(),
@@ -185,7 +183,7 @@ impl Learner {
         let output = self
             .teacher
             .forward(batch.tokens, present, self.context(step))
-            .map_err(|error| explain(error.into()))?;
+            .map_err(explain)?;
         let loss = output.loss(batch.labels, CrossEntropy::default());
         let value = f64::from(loss.clone().into_scalar::<f32>());
         let rate = scheduled(settings.teacher_rate, step, settings.teacher_steps);
@@ -226,7 +224,7 @@ impl Learner {
         let (tokens, present) = (batch.tokens.clone().inner(), batch.present.clone().inner());
         let trace = teacher
             .trace(tokens, Some(present), &[], Context::EVALUATION)
-            .map_err(|error| explain(error.into()))?;
+            .map_err(explain)?;
         Ok(Trace {
             output: Tensor::from_inner(trace.output),
             penalty: None,
@@ -358,9 +356,4 @@ impl Scores {
             said,
         })
     }
-}
-
-/// A language error as the lab's.
-fn explain(error: LanguageError) -> Error {
-    Error::run(error.to_string())
 }
