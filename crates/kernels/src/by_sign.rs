@@ -336,9 +336,9 @@ impl<const SIDES: usize, const SCALE: bool> Work for Backward<'_, SIDES, SCALE> 
                 }
             }
             for (v, at) in places.into_iter().enumerate() {
-                for side in 0..SIDES {
+                for (side, gradient) in gradients[v].into_iter().enumerate() {
                     let to = &mut self.sides[side * features..][at.clone()];
-                    lanes.store_some(gradients[v][side], to);
+                    lanes.store_some(gradient, to);
                 }
             }
         }

@@ -238,13 +238,7 @@ impl<S> Trial<S> {
             metrics: std::mem::take(&mut self.outcome),
         };
         write_json(&self.context.folder.file("outcome.json"), &outcome)?;
-        let path = self.context.folder.file("checkpoint.safetensors");
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("remove", &path, error))
-            }
-            _ => Ok(()),
-        }
+        self.context.folder.remove_checkpoint()
     }
 
     fn seconds(&self) -> f64 {

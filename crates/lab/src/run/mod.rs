@@ -133,6 +133,8 @@ fn stage(
         reused,
     });
     for (index, folder) in &finished {
+        // A trial that was killed between its outcome and its end left one.
+        folder.remove_checkpoint()?;
         if let Some(outcome) = folder.outcome()? {
             watch(Progress::Finished {
                 spec: &specs[*index],

@@ -79,6 +79,20 @@ impl TrialFolder {
         }
     }
 
+    /// Removes the checkpoint, which a finished trial has no use for.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn remove_checkpoint(&self) -> Result<()> {
+        let path = self.file("checkpoint.safetensors");
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::io("remove", &path, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What the trial is, if it was begun.
     ///
     /// # Errors
