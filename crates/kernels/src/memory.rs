@@ -97,14 +97,19 @@ impl Pool {
         self.idle.entry(block.len()).or_default().push(block);
     }
 
-    /// Frees idle blocks, large ones first, until all blocks together are no more than were ever in use at once.
+    /// Frees idle blocks until all blocks together are no more than were ever in use at once: the smallest one that is
+    /// enough, so that a large one is not given up for a small one's sake, or the largest.
     fn shrink(&mut self) {
-        while self.used_lines + self.idle_lines > self.most_used_lines {
-            let Some((lines, blocks)) = self.idle.iter_mut().next_back() else {
+        loop {
+            let excess = (self.used_lines + self.idle_lines).saturating_sub(self.most_used_lines);
+            if excess == 0 {
+                return;
+            }
+            let enough = self.idle.range(excess..).next();
+            let Some((&lines, _)) = enough.or_else(|| self.idle.iter().next_back()) else {
                 return;
             };
-            let lines = *lines;
-            match blocks.pop() {
+            match self.idle.get_mut(&lines).and_then(Vec::pop) {
                 Some(_) => self.idle_lines -= lines,
                 None => drop(self.idle.remove(&lines)),
             }

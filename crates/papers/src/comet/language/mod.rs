@@ -52,6 +52,7 @@ static WORK: Work = Work {
             --data-dir. Tokens are words. No GLUE task and no question answering.",
         "As in the authors' script, each of 4 experts has a quarter as many neurons as the teacher, and a sixth of the \
             teacher's are in every expert; what is dealt beyond that width is left out, and both parts of the distillation weigh 1.",
+        "No Top-k arm: with one expert a token its gate gets no gradient, and two would double the neurons at work.",
         "One norm stands after the mixture; the authors give each expert a copy of it, which is the same at the start and \
             wherever a token goes to one expert whose copy has not changed.",
         "The gate is COMET's as in the paper's first code: biases in the splits, and a branch is cut where its probability \
