@@ -188,6 +188,11 @@ impl Study for LanguageStudy {
         }
     }
 
+    fn chosen(&self, settings: &LanguageSettings) -> Option<&'static str> {
+        let tuned = include_str!("../../../../../../reports/comet-language/tuned.toml");
+        (settings.data == DataSet::Bible).then_some(tuned)
+    }
+
     fn check_data(&self, settings: &LanguageSettings, data_dir: Option<&Path>) -> Result<()> {
         match settings.data {
             // What is inside is always there.
