@@ -345,10 +345,11 @@ mod tests {
         let AnyChannelMixer::Mlp(network) = &mut teacher.blocks.blocks[0].channel_mixer else {
             panic!("the default")
         };
-        network.down.weight =
-            network.down.weight.clone().map(|weight| {
-                weight.slice_assign([3..4, 0..12], Tensor::zeros([1, 12], &device()))
-            });
+        network.down.weight = network.down.weight.clone().map(|weight| {
+            let weight = weight.inner();
+            let zeros = Tensor::zeros([1, 12], &weight.device());
+            Tensor::from_inner(weight.slice_assign([3..4, 0..12], zeros)).require_grad()
+        });
         let scores = scores(&teacher);
         assert_eq!(scores[0].values()[3], 0.0);
         assert_eq!(scores[0].ranking().unwrap()[9], 3);
