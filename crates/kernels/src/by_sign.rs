@@ -1,7 +1,8 @@
 //! Slopes that meet one number where they are positive and another where they are negative: bounds of a linear function.
 
 use crate::memory::Buffer;
-use crate::op::{Array, Kernel, Pair, PairKernel, Pass, Reads, quinary, runs_on, ternary};
+use crate::op::{Array, Kernel, Pass, Reads, quinary, runs_on, ternary};
+use crate::pair::{Pair, PairKernel};
 use crate::parallel::cuts;
 use crate::vector::{Lanes, Width, Work};
 use burn::tensor::{DType, Tensor};

@@ -1,7 +1,8 @@
 //! ReLU of a box of numbers, given by center and radius.
 
 use crate::memory::Buffer;
-use crate::op::{Array, Pair, PairKernel, Pass, binary, runs_on};
+use crate::op::{Array, Pass, binary, runs_on};
+use crate::pair::{Pair, PairKernel};
 use crate::parallel::{PIECE, cuts};
 use crate::simd::vectorized;
 use burn::tensor::{DType, Tensor};

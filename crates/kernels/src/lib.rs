@@ -36,6 +36,7 @@ mod memory;
 mod norm;
 mod op;
 mod optim;
+mod pair;
 mod pairs;
 mod parallel;
 mod pool2d;
