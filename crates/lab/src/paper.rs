@@ -85,6 +85,13 @@ pub struct Part {
     pub item: &'static str,
 }
 
+impl Part {
+    /// What is promised, and the item that fulfils it.
+    pub const fn new(promise: &'static str, item: &'static str) -> Self {
+        Self { promise, item }
+    }
+}
+
 /// The authors' released code.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Reference {

@@ -16,26 +16,26 @@ pub static WORK: Work = Work {
         softly at first (Sinkhorn), then for good (Hungarian).",
     equation: "g = softmax over all trees t and leaves j of (x·v_tj + c_tj + ln P_tj);  w_j = Σ_t Σ_i g_ti R[i,j]",
     parts: &[
-        part("tree gate: ≤ k of any n experts", "experts::CometGate"),
-        part("differentiable (smooth-step)", "experts::SmoothStep"),
-        part("sparsity used both ways, counted", "experts::ExpertLayer"),
-        part("local search for any gate", "experts::LocalSearch"),
-        part(
+        Part::new("tree gate: ≤ k of any n experts", "experts::CometGate"),
+        Part::new("differentiable (smooth-step)", "experts::SmoothStep"),
+        Part::new("sparsity used both ways, counted", "experts::ExpertLayer"),
+        Part::new("local search for any gate", "experts::LocalSearch"),
+        Part::new(
             "… Sinkhorn, Hungarian, schedule",
             "experts::{sinkhorn, assignment}",
         ),
-        part("Hash routing", "experts::HashGate"),
-        part("Top-k", "experts::TopK"),
-        part("DSelect-k", "experts::DSelectK"),
-        part("dense gate", "experts::SoftmaxGate"),
-        part("multi-task models", "experts::MultiGate"),
-        part("vision experiments", "run comet [--set expert=cnn]"),
-        part("recommender experiments", "run comet --set data=movielens"),
-        part("tuning budget", "run comet --budget full"),
-        part("bad initializations", "run comet: worst_start"),
-        part("language model distillation", "run comet-language"),
-        part("… neurons by importance", "experts::NeuronSplit"),
-        part("… encoder of experts", "language::expert_encoder"),
+        Part::new("Hash routing", "experts::HashGate"),
+        Part::new("Top-k", "experts::TopK"),
+        Part::new("DSelect-k", "experts::DSelectK"),
+        Part::new("dense gate", "experts::SoftmaxGate"),
+        Part::new("multi-task models", "experts::MultiGate"),
+        Part::new("vision experiments", "run comet [--set expert=cnn]"),
+        Part::new("recommender experiments", "run comet --set data=movielens"),
+        Part::new("tuning budget", "run comet --budget full"),
+        Part::new("bad initializations", "run comet: worst_start"),
+        Part::new("language model distillation", "run comet-language"),
+        Part::new("… neurons by importance", "experts::NeuronSplit"),
+        Part::new("… encoder of experts", "language::expert_encoder"),
     ],
     headline: &[
         "up to 13 % better ROC AUC of COMET with local search than Hash and Top-k (abstract)",
@@ -73,7 +73,3 @@ pub static WORK: Work = Work {
     command: Some(&files::OnFiles),
     further: &[language::PAPER],
 };
-
-const fn part(promise: &'static str, item: &'static str) -> Part {
-    Part { promise, item }
-}

@@ -15,36 +15,36 @@ pub static WORK: Work = Work {
         of one. New points cost the trunk alone, and all functions at all points are one matrix product.",
     equation: "G(u)(y) ≈ Σ_k b_k(u(x_1), …, u(x_m)) t_k(y) + b_0",
     parts: &[
-        part("branch and trunk nets", "operators::DeepONet"),
-        part("stacked, unstacked", "operators::DeepONetConfig"),
-        part("dynamic systems", "operators::solvers::DynamicSystem"),
-        part(
+        Part::new("branch and trunk nets", "operators::DeepONet"),
+        Part::new("stacked, unstacked", "operators::DeepONetConfig"),
+        Part::new("dynamic systems", "operators::solvers::DynamicSystem"),
+        Part::new(
             "diffusion–reaction",
             "operators::solvers::DiffusionReaction",
         ),
-        part(
+        Part::new(
             "advection, diffusion",
             "operators::solvers::AdvectionDiffusion",
         ),
-        part(
+        Part::new(
             "Legendre transform",
             "operators::solvers::legendre_transform",
         ),
-        part("fractional derivative", "operators::solvers::Caputo"),
-        part("random fields", "operators::spaces::GaussianRandomField"),
-        part(
+        Part::new("fractional derivative", "operators::solvers::Caputo"),
+        Part::new("random fields", "operators::spaces::GaussianRandomField"),
+        Part::new(
             "series of functions",
             "operators::spaces::{Chebyshev, PowerSeries}",
         ),
-        part("fully connected nets", "backbones::Mlp"),
-        part("ResNet, seq2seq", "backbones::{ResidualMlp, Seq2Seq}"),
-        part("generalization error", "run deeponet: gap"),
-        part("error by sensors", "run deeponet --arms sensors"),
-        part(
+        Part::new("fully connected nets", "backbones::Mlp"),
+        Part::new("ResNet, seq2seq", "backbones::{ResidualMlp, Seq2Seq}"),
+        Part::new("generalization error", "run deeponet: gap"),
+        Part::new("error by sensors", "run deeponet --arms sensors"),
+        Part::new(
             "theory of that error",
             "run deeponet --arms sensors: theory",
         ),
-        part("error by data size", "run deeponet --arms samples"),
+        Part::new("error by data size", "run deeponet --arms samples"),
     ],
     headline: &[
         "test MSE 9.3e-7 on the antiderivative after 50,000 epochs on 10,000 pairs (README)",
@@ -82,7 +82,3 @@ pub static WORK: Work = Work {
     command: Some(&files::OnFiles),
     further: &[],
 };
-
-const fn part(promise: &'static str, item: &'static str) -> Part {
-    Part { promise, item }
-}

@@ -15,28 +15,28 @@ pub static WORK: Work = Work {
         norm and two regularizers keep bounds tight and ReLUs in balance: so the radius may grow fast.",
     equation: "m' = mW + b, r' = r|W|;  w ~ N(0, 2π/n²);  L = CE(−margins) + λ(1 − ε_t/ε)(L_tight + L_relu)",
     parts: &[
-        part(
+        Part::new(
             "interval bound propagation",
             "certify::bounds::interval_forward",
         ),
-        part("CROWN-IBP", "certify::bounds::crown_ibp"),
-        part("guarantees", "certify::bounds::{margins, Rounding}"),
-        part("certified training", "certify::training::Objective"),
-        part("warm-up schedules", "certify::training::EpsilonSchedule"),
-        part("exploded bounds", "run fast-ibp: growth"),
-        part("imbalance of ReLU states", "certify::training::relu_states"),
-        part("weight initialization", "certify::training::ibp_init"),
-        part("batch norm in each layer", "certify::graph::NetworkConfig"),
-        part("tighter bounds", "certify::training::tightness"),
-        part("balanced ReLU states", "certify::training::relu_balance"),
-        part("verified error", "run fast-ibp: verified"),
-        part(
+        Part::new("CROWN-IBP", "certify::bounds::crown_ibp"),
+        Part::new("guarantees", "certify::bounds::{margins, Rounding}"),
+        Part::new("certified training", "certify::training::Objective"),
+        Part::new("warm-up schedules", "certify::training::EpsilonSchedule"),
+        Part::new("exploded bounds", "run fast-ibp: growth"),
+        Part::new("imbalance of ReLU states", "certify::training::relu_states"),
+        Part::new("weight initialization", "certify::training::ibp_init"),
+        Part::new("batch norm in each layer", "certify::graph::NetworkConfig"),
+        Part::new("tighter bounds", "certify::training::tightness"),
+        Part::new("balanced ReLU states", "certify::training::relu_balance"),
+        Part::new("verified error", "run fast-ibp: verified"),
+        Part::new(
             "CNN-7, residual networks",
             "run fast-ibp --set network=cnn7",
         ),
-        part("MNIST, CIFAR-10", "run fast-ibp [--set data=cifar10]"),
-        part("long schedules to beat", "run fast-ibp: vanilla-long"),
-        part("standard, PGD training", "certify::attack::pgd"),
+        Part::new("MNIST, CIFAR-10", "run fast-ibp [--set data=cifar10]"),
+        Part::new("long schedules to beat", "run fast-ibp: vanilla-long"),
+        Part::new("standard, PGD training", "certify::attack::pgd"),
     ],
     headline: &[
         "verified error 65.03 % on CIFAR-10 at 8/255 after 160 epochs (abstract)",
@@ -73,7 +73,3 @@ pub static WORK: Work = Work {
     command: Some(&files::OnFiles),
     further: &[],
 };
-
-const fn part(promise: &'static str, item: &'static str) -> Part {
-    Part { promise, item }
-}

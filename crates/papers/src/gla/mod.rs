@@ -15,36 +15,36 @@ pub static WORK: Work = Work {
         stay in log space where they would overflow.",
     equation: "S_t = diag(α_t) S_{t−1} + k_tᵀ v_t;  o_t = q_t S_t / √K;  α_t = σ(x_t W₁ W₂ + b)^{1/τ}",
     parts: &[
-        part("data-dependent gating", "layers::GatedLinearAttention"),
-        part(
+        Part::new("data-dependent gating", "layers::GatedLinearAttention"),
+        Part::new(
             "RNN with 2D hidden states",
             "kernels::gated_recurrence::recurrent",
         ),
-        part(
+        Part::new(
             "parallel form, where it overflows",
             "kernels::gated_recurrence::parallel",
         ),
-        part(
+        Part::new(
             "block-parallel over chunks",
             "kernels::gated_recurrence::chunked",
         ),
-        part(
+        Part::new(
             "numerical stability in log-space",
             "kernels::gated_recurrence",
         ),
-        part("linear attention, ungated", "layers::LinearAttention"),
-        part("global decay (RetNet)", "layers::Retention"),
-        part(
+        Part::new("linear attention, ungated", "layers::LinearAttention"),
+        Part::new("global decay (RetNet)", "layers::Retention"),
+        Part::new(
             "Mamba and its scan",
             "layers::Mamba, kernels::selective_scan",
         ),
-        part("LLaMA Transformer", "backbones::GptConfig::llama"),
-        part("GLA Transformer", "backbones, token_mixer = \"gla\""),
-        part("language modeling", "run gla"),
-        part("recall (MQAR)", "data::mqar, run gla"),
-        part("length extrapolation", "run gla"),
-        part("linear inference complexity", "use gla generate --stream"),
-        part("speed beside FlashAttention-2", "run gla, bench gla"),
+        Part::new("LLaMA Transformer", "backbones::GptConfig::llama"),
+        Part::new("GLA Transformer", "backbones, token_mixer = \"gla\""),
+        Part::new("language modeling", "run gla"),
+        Part::new("recall (MQAR)", "data::mqar, run gla"),
+        Part::new("length extrapolation", "run gla"),
+        Part::new("linear inference complexity", "use gla generate --stream"),
+        Part::new("speed beside FlashAttention-2", "run gla, bench gla"),
     ],
     headline: &[
         "competitive with a LLaMA-architecture Transformer and Mamba at 340M parameters on 15B tokens and 1.3B on 100B \
@@ -81,7 +81,3 @@ pub static WORK: Work = Work {
     command: Some(&files::OnFiles),
     further: &[],
 };
-
-const fn part(promise: &'static str, item: &'static str) -> Part {
-    Part { promise, item }
-}

@@ -15,30 +15,30 @@ pub static WORK: Work = Work {
         fitted GELU, the weights so that variances stay.",
     equation: "y = F₂(F₁(x)W₁)W₂;  F(x) = Σᵢ aᵢxⁱ / (1 + Σⱼ |bⱼ||x|ʲ);  W ~ N(0, 1/(n E[F(z)²]))",
     parts: &[
-        part(
+        Part::new(
             "KAT: transformer, KAN layers",
             "backbones, channel_mixer = \"gr-kan\"",
         ),
-        part("S1 rational basis", "layers::rational::Rational"),
-        part("its kernel", "kernels::group_rational"),
-        part("S2 group KAN", "layers::kan::GroupRationalKan"),
-        part(
+        Part::new("S1 rational basis", "layers::rational::Rational"),
+        Part::new("its kernel", "kernels::group_rational"),
+        Part::new("S2 group KAN", "layers::kan::GroupRationalKan"),
+        Part::new(
             "S3 variance-preserving start",
             "layers::rational::activation_gain",
         ),
-        part(
+        Part::new(
             "initial functions, fitted",
             "layers::rational::fit_rational",
         ),
-        part("C1 the cost of B-splines", "layers::kan::BSplineKan"),
-        part("C2 parameters and computation", "run kat, table sizes"),
-        part(
+        Part::new("C1 the cost of B-splines", "layers::kan::BSplineKan"),
+        Part::new("C2 parameters and computation", "run kat, table sizes"),
+        Part::new(
             "C3 sensitivity to the start",
             "run kat, arm kat-released-init",
         ),
-        part("MLP transformer, ViT + KAN", "backbones, channel_mixer"),
-        part("scales, outperforms MLPs", "run kat"),
-        part("fine-tuning from a ViT", "backbones::Vit::with_kans"),
+        Part::new("MLP transformer, ViT + KAN", "backbones, channel_mixer"),
+        Part::new("scales, outperforms MLPs", "run kat"),
+        Part::new("fine-tuning from a ViT", "backbones::Vit::with_kans"),
     ],
     headline: &[
         "ImageNet top-1 from scratch: KAT-T 74.6, KAT-S 81.2, KAT-B 82.3 % (README)",
@@ -75,7 +75,3 @@ pub static WORK: Work = Work {
     command: Some(&files::OnFiles),
     further: &[],
 };
-
-const fn part(promise: &'static str, item: &'static str) -> Part {
-    Part { promise, item }
-}

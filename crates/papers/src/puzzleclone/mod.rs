@@ -15,22 +15,22 @@ pub static WORK: Work = Work {
         recorded, so that a puzzle is made and solved again from its record.",
     equation: "puzzle(spec, seed, i) = first draw d with |{answer(x) : x satisfies C(spec, d)}| = 1",
     parts: &[
-        part("structured logical specifications", "puzzles::Spec"),
-        part("seed puzzles (35 of our own)", "puzzles::seeds"),
-        part(
+        Part::new("structured logical specifications", "puzzles::Spec"),
+        Part::new("seed puzzles (35 of our own)", "puzzles::seeds"),
+        Part::new(
             "variable and constraint randomization",
             "puzzles::Generator",
         ),
-        part("reproduction mechanism", "puzzles::Puzzle::reproduce"),
-        part("satisfiability modulo theories", "puzzles::{Solver, Z3}"),
-        part("verifiable answers, formats", "puzzles::Puzzle::verify"),
-        part("83K diverse, validated puzzles", "use puzzleclone generate"),
-        part("spectrum of difficulty", "puzzles::difficulty"),
-        part("de-duplicated, split", "puzzles::split"),
-        part("supervised fine-tuning (SFT)", "tuning::answer_loss"),
-        part("reinforcement learning (RL)", "policy::Grpo"),
-        part("own test set", "run puzzleclone: accuracy"),
-        part("logical and mathematical sets", "run puzzleclone: held_out"),
+        Part::new("reproduction mechanism", "puzzles::Puzzle::reproduce"),
+        Part::new("satisfiability modulo theories", "puzzles::{Solver, Z3}"),
+        Part::new("verifiable answers, formats", "puzzles::Puzzle::verify"),
+        Part::new("83K diverse, validated puzzles", "use puzzleclone generate"),
+        Part::new("spectrum of difficulty", "puzzles::difficulty"),
+        Part::new("de-duplicated, split", "puzzles::split"),
+        Part::new("supervised fine-tuning (SFT)", "tuning::answer_loss"),
+        Part::new("reinforcement learning (RL)", "policy::Grpo"),
+        Part::new("own test set", "run puzzleclone: accuracy"),
+        Part::new("logical and mathematical sets", "run puzzleclone: held_out"),
     ],
     headline: &[
         "more than 83,000 validated puzzles (abstract)",
@@ -66,7 +66,3 @@ pub static WORK: Work = Work {
     command: Some(&files::OnFiles),
     further: &[],
 };
-
-const fn part(promise: &'static str, item: &'static str) -> Part {
-    Part { promise, item }
-}

@@ -24,18 +24,18 @@ static WORK: Work = Work {
         logits and all hidden layers.",
     equation: "I_j = Σ_x |w_j·∂L_x/∂w_j + v_j·∂L_x/∂v_j|;  loss = task + gate + KL(p, q) + Σ_l |h_l − t_l|²",
     parts: &[
-        part("importance of neurons", "experts::NeuronImportance"),
-        part("shared and dealt neurons", "experts::NeuronSplit"),
-        part(
+        Part::new("importance of neurons", "experts::NeuronImportance"),
+        Part::new("shared and dealt neurons", "experts::NeuronSplit"),
+        Part::new(
             "experts of a trained layer",
             "backbones::FeedForwardExperts",
         ),
-        part("encoder of experts", "language::expert_encoder"),
-        part("… routed by COMET", "experts::CometGate"),
-        part("… local search", "experts::LocalSearch"),
-        part("… routed by hash (MoEBERT)", "experts::HashGate"),
-        part("dense student", "language::expert_encoder::narrowed"),
-        part("distillation of logits, layers", "language::distillation"),
+        Part::new("encoder of experts", "language::expert_encoder"),
+        Part::new("… routed by COMET", "experts::CometGate"),
+        Part::new("… local search", "experts::LocalSearch"),
+        Part::new("… routed by hash (MoEBERT)", "experts::HashGate"),
+        Part::new("dense student", "language::expert_encoder::narrowed"),
+        Part::new("distillation of logits, layers", "language::distillation"),
     ],
     headline: &["better than MoEBERT on 5 of 7 GLUE tasks and on SQuAD (abstract)"],
     reference: Some(Reference {
@@ -76,7 +76,3 @@ static WORK: Work = Work {
     command: None,
     further: &[],
 };
-
-const fn part(promise: &'static str, item: &'static str) -> Part {
-    Part { promise, item }
-}
