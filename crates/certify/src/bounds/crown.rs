@@ -79,13 +79,15 @@ pub fn crown_ibp(
                 let before = conv_transpose2d(pictures, weight, size, layer.options);
                 (before.reshape([samples, functions, features]), added)
             }
+            // The ReLU behind it has left it nothing to do.
+            Layer::BatchNorm(_) if merged.shifts[number] => (slope, None),
             Layer::BatchNorm(norm) => {
                 let (scale, shift) = affine(norm, statistics.and_then(|s| s.of(number)));
                 match merged.linear(value) {
                     Some(layer) => {
+                        let added = shifted(&slope, shift);
                         merged.scales[layer] = Some(scale);
-                        let added = (!merged.shifts[number]).then(|| shifted(&slope, shift));
-                        (slope, added)
+                        (slope, Some(added))
                     }
                     None => {
                         let [scale, shift] = [scale, shift].map(|x| spread(x, slope.dims()));
@@ -213,7 +215,8 @@ impl<'a> Merged<'a> {
         })
     }
 
-    /// What the layers before a ReLU add to each channel of its input, which from now on is added.
+    /// What the layers before a ReLU add to each channel of its input, which from now on is added; a batch norm's factors go
+    /// to the layer before it.
     fn shift(&mut self, value: usize) -> Option<Tensor<1>> {
         let number = self.sole(value)?;
         let node = &self.network.nodes[number];
@@ -224,11 +227,13 @@ impl<'a> Merged<'a> {
                 let (scale, shift) = affine(norm, self.statistics.and_then(|s| s.of(number)));
                 // One that keeps its factors adds with them.
                 let before = node.inputs[0];
-                self.linear(before)?;
-                match self.shift(before) {
-                    Some(bias) => shift + scale * bias,
+                let layer = self.linear(before)?;
+                let shift = match self.shift(before) {
+                    Some(bias) => shift + scale.clone() * bias,
                     None => shift,
-                }
+                };
+                self.scales[layer] = Some(scale);
+                shift
             }
             _ => return None,
         };
