@@ -20,8 +20,19 @@ pub(crate) trait Lanes: Copy + Debug + Send + Sync {
     /// The same number in every lane.
     fn splat(self, value: f32) -> Self::Vector;
 
+    /// As many numbers as there are lanes.
+    ///
+    /// # Safety
+    /// There are.
+    unsafe fn load_from(self, from: *const f32) -> Self::Vector;
+
     /// The numbers from index `at` on.
-    fn load(self, from: &[f32], at: usize) -> Self::Vector;
+    #[inline(always)]
+    fn load(self, from: &[f32], at: usize) -> Self::Vector {
+        let from = &from[at..at + Self::COUNT];
+        // SAFETY: the slice has as many elements as the vector.
+        unsafe { self.load_from(from.as_ptr()) }
+    }
 
     /// Writes the vector to the indices from `at` on.
     fn store(self, vector: Self::Vector, to: &mut [f32], at: usize);
@@ -104,8 +115,9 @@ impl Lanes for Portable {
         [value; 8]
     }
     #[inline(always)]
-    fn load(self, from: &[f32], at: usize) -> [f32; 8] {
-        from_fn(|lane| from[at..at + 8][lane])
+    unsafe fn load_from(self, from: *const f32) -> [f32; 8] {
+        // SAFETY: the caller's.
+        unsafe { from.cast::<[f32; 8]>().read() }
     }
     #[inline(always)]
     fn store(self, vector: [f32; 8], to: &mut [f32], at: usize) {
@@ -162,6 +174,35 @@ impl Lanes for Portable {
     #[inline(always)]
     fn store_some(self, vector: [f32; 8], to: &mut [f32]) {
         copy(&vector[..to.len()], to);
+    }
+}
+
+/// Slices that are read at the same places, so that one check serves for a vector from each.
+#[derive(Clone, Copy)]
+pub(crate) struct Windows<'a, L: Lanes, const N: usize> {
+    lanes: L,
+    slices: [&'a [f32]; N],
+    /// Places at which a vector can start in the shortest.
+    places: usize,
+}
+
+impl<'a, L: Lanes, const N: usize> Windows<'a, L, N> {
+    #[inline(always)]
+    pub fn new(lanes: L, slices: [&'a [f32]; N]) -> Self {
+        let shortest = slices.iter().map(|slice| slice.len()).min();
+        Self {
+            lanes,
+            slices,
+            places: (shortest.unwrap_or(0) + 1).saturating_sub(L::COUNT),
+        }
+    }
+
+    /// The numbers of each slice from index `at` on.
+    #[inline(always)]
+    pub fn load(&self, at: usize) -> [L::Vector; N] {
+        assert!(at < self.places, "a vector beyond a slice");
+        // SAFETY: every slice has as many elements as a vector from there on.
+        from_fn(|i| unsafe { self.lanes.load_from(self.slices[i].as_ptr().add(at)) })
     }
 }
 
@@ -264,10 +305,9 @@ mod x86 {
                     unsafe { $splat(value) }
                 }
                 #[inline(always)]
-                fn load(self, from: &[f32], at: usize) -> $vector {
-                    let from = &from[at..at + $count];
-                    // SAFETY: the slice has as many elements as the vector.
-                    unsafe { $load(from.as_ptr()) }
+                unsafe fn load_from(self, from: *const f32) -> $vector {
+                    // SAFETY: the caller's.
+                    unsafe { $load(from) }
                 }
                 #[inline(always)]
                 fn store(self, vector: $vector, to: &mut [f32], at: usize) {

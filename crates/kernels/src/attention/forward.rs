@@ -101,6 +101,7 @@ fn block(
                         let live = PANEL.min(lse.len() - start);
                         let seen = place(start + (live - 1) / LANES * LANES).keys;
                         let stride = panel(live);
+                        problem.prefetch_bias(place(start), live);
                         let rows = Left {
                             values: tile.keys,
                             row: width,

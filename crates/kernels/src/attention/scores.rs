@@ -3,7 +3,7 @@
 //! Scores are kept with the queries in the lanes, a row for each key: maxima and sums over the keys are then plain
 //! vector operations.
 
-use super::layout::Sizes;
+use super::{layout::Sizes, tile::prefetch};
 use crate::dropout::{Dropout, Mask};
 use crate::lanes::{LANES, Lanes, load, map, zip};
 use crate::math::exp_weight;
@@ -46,6 +46,18 @@ impl Problem<'_> {
             mask: dropout.mask(row * s.keys),
             keys: s.keys,
         })
+    }
+
+    /// Asks for what `queries` queries from a place's first on add to the scores of its tile, before the scores are there.
+    #[inline(always)]
+    pub fn prefetch_bias(&self, place: Place, queries: usize) {
+        let Some(Bias { values, strides }) = self.bias else {
+            return;
+        };
+        for query in 0..queries {
+            let start = strides.row(place.batch, place.head, place.query + query) + place.key;
+            prefetch(values, start, start + place.keys);
+        }
     }
 
     /// Multiply-adds of one of the products, all keys taken as seen.

@@ -211,6 +211,7 @@ impl Tile<'_> {
         for start in (0..count).step_by(PANEL) {
             let live = PANEL.min(count - start);
             let last = start + (live - 1) / LANES * LANES;
+            problem.prefetch_bias(self.place(problem, start), live);
             let seen = self.place(problem, last).keys;
             let inner = |rows: &[f32], packed: &[f32], out: &mut [f32]| {
                 let rows = Left {

@@ -2,13 +2,9 @@
 
 use super::frame::{Correlation, Phase, Run, Sizes};
 use super::winograd;
-use crate::vector::{Lanes, Work};
+use crate::vector::{Lanes, Windows, Work};
 use rayon::prelude::*;
 use std::array::from_fn;
-
-/// Runs of outputs computed together: with four filters, sixteen independent sums, as many as the latency of the
-/// multiply-add wants, and twice as many multiply-adds as loads.
-const RUNS: usize = 4;
 
 /// Multiply-adds from which the images are shared among threads.
 pub(super) const PARALLEL: usize = 1 << 18;
@@ -84,11 +80,18 @@ fn correlate(
     if winograd::suits(sizes) {
         return winograd::correlate(sizes, correlation, from, weight, finish, out);
     }
-    match block(correlation.outputs) {
+    // A vector of inputs mostly crosses two cache lines, so that it pays to use it for as many filters as there are
+    // registers for.
+    let block = match correlation.outputs {
+        outputs if outputs.is_multiple_of(8) => 8,
+        outputs => block(outputs),
+    };
+    match block {
         1 => correlate_blocks::<1>(sizes, correlation, from, weight, finish, out),
         2 => correlate_blocks::<2>(sizes, correlation, from, weight, finish, out),
         3 => correlate_blocks::<3>(sizes, correlation, from, weight, finish, out),
-        _ => correlate_blocks::<4>(sizes, correlation, from, weight, finish, out),
+        4 => correlate_blocks::<4>(sizes, correlation, from, weight, finish, out),
+        _ => correlate_blocks::<8>(sizes, correlation, from, weight, finish, out),
     }
 }
 
@@ -310,6 +313,16 @@ struct Tiles<'a, L: Lanes, const FILTERS: usize> {
 impl<L: Lanes, const FILTERS: usize> Tiles<'_, L, FILTERS> {
     #[inline(always)]
     fn compute(&self, out: &mut [f32]) {
+        // As many sums as the latency of the multiply-add wants, and as leave registers for a vector of each run.
+        match (FILTERS, L::COUNT) {
+            (8, 16) => self.compute_by::<3>(out),
+            (8, _) => self.compute_by::<2>(out),
+            _ => self.compute_by::<4>(out),
+        }
+    }
+
+    #[inline(always)]
+    fn compute_by<const RUNS: usize>(&self, out: &mut [f32]) {
         let (tiles, mut rest) = self.phase.runs.as_chunks::<RUNS>();
         for runs in tiles {
             self.tile::<RUNS>(runs, out);
@@ -327,21 +340,18 @@ impl<L: Lanes, const FILTERS: usize> Tiles<'_, L, FILTERS> {
     #[inline(always)]
     fn tile<const COUNT: usize>(&self, runs: &[Run; COUNT], out: &mut [f32]) {
         let (frame, inputs) = (self.correlation.frame.len(), self.correlation.inputs);
-        let (plane, per_block) = (self.correlation.plane(), inputs * self.phase.taps.len());
-        // Of the same length, so that one check serves all.
-        let reach = (inputs - 1) * frame + self.phase.reach;
-        let windows: [&[f32]; COUNT] = from_fn(|run| &self.frames[runs[run].from..][..reach]);
-        let lanes = self.lanes;
+        let plane = self.correlation.plane();
+        let (lanes, taps) = (self.lanes, self.phase.taps.len());
+        let windows = Windows::new(lanes, from_fn(|run| &self.frames[runs[run].from..]));
         for first in (0..self.filters).step_by(FILTERS) {
             let mut sums: [[L::Vector; COUNT]; FILTERS] = from_fn(|f| {
                 let bias = self.finish.bias.and_then(|bias| bias.get(first + f));
                 [lanes.splat(bias.copied().unwrap_or(0.0)); COUNT]
             });
-            let mut weights = self.weights[first / FILTERS * per_block..][..per_block].iter();
-            for input in 0..inputs {
-                for (shift, weight) in self.phase.shifts.iter().zip(&mut weights) {
-                    let at = input * frame + shift;
-                    let values: [L::Vector; COUNT] = from_fn(|run| lanes.load(windows[run], at));
+            let weights = &self.weights[first / FILTERS * inputs * taps..][..inputs * taps];
+            for (input, weights) in weights.chunks_exact(taps.max(1)).enumerate() {
+                for (shift, weight) in self.phase.shifts.iter().zip(weights) {
+                    let values: [L::Vector; COUNT] = windows.load(input * frame + shift);
                     for f in 0..FILTERS {
                         let weight = lanes.splat(weight[f]);
                         for run in 0..COUNT {

@@ -104,9 +104,9 @@ impl Frame {
         self.part[1]
     }
 
-    /// Elements of a frame.
+    /// Elements of a frame: an odd number of cache lines, so that the same place of many frames is in many sets of a cache.
     pub fn len(&self) -> usize {
-        self.steps[0] * self.steps[1] * self.part_len()
+        (self.steps[0] * self.steps[1] * self.part_len()).next_multiple_of(16) | 16
     }
 
     /// Room for the frames of so many planes; zeros around them stay as they are.
@@ -277,8 +277,6 @@ pub(super) struct Phase {
     /// The taps, as shifts in a frame.
     pub shifts: Vec<usize>,
     pub runs: Vec<Run>,
-    /// Elements from where a run starts to where the last tap's vector ends.
-    pub reach: usize,
 }
 
 /// A sum over channels and taps for every output: the convolution itself, or the gradient of its input.
@@ -475,12 +473,6 @@ impl Phase {
                 count: lanes.min(length - x),
             })
             .collect();
-        let reach = shifts.iter().max().unwrap_or(&0) + lanes;
-        Self {
-            taps,
-            shifts,
-            runs,
-            reach,
-        }
+        Self { taps, shifts, runs }
     }
 }

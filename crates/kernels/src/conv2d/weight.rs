@@ -2,7 +2,7 @@
 
 use super::correlate::{PARALLEL, PIECES, block};
 use super::frame::{Correlation, Phase, Sizes};
-use crate::vector::{Lanes, Work};
+use crate::vector::{Lanes, Windows, Work};
 use rayon::prelude::*;
 use std::array::from_fn;
 
@@ -215,18 +215,17 @@ impl<L: Lanes, const BLOCK: usize> Pass<'_, L, BLOCK> {
     #[inline(always)]
     fn add(&self, elements: usize, totals: &mut [[[L::Vector; ELEMENTS]; BLOCK]]) {
         let (lanes, taps) = (self.lanes, self.phase.taps.len());
-        let reach = self.starts.last().map_or(0, |last| last + L::COUNT);
         for (index, totals) in totals.iter_mut().enumerate() {
-            // Beyond the last element the last is computed again. All windows have the same length, so that one check
-            // serves all.
-            let windows: [&[f32]; ELEMENTS] = from_fn(|e| {
+            // Beyond the last element the last is computed again.
+            let slices: [&[f32]; ELEMENTS] = from_fn(|e| {
                 let element = (index * ELEMENTS + e).min(elements - 1);
                 let shift = element / taps * self.frame + self.phase.shifts[element % taps];
-                &self.frames[shift..][..reach]
+                &self.frames[shift..]
             });
+            let windows = Windows::new(lanes, slices);
             let mut sums = [[lanes.splat(0.0); ELEMENTS]; BLOCK];
             for (start, slopes) in self.starts.iter().zip(self.slopes) {
-                let values: [L::Vector; ELEMENTS] = from_fn(|e| lanes.load(windows[e], *start));
+                let values: [L::Vector; ELEMENTS] = windows.load(*start);
                 for filter in 0..BLOCK {
                     for e in 0..ELEMENTS {
                         sums[filter][e] = lanes.mul_add(slopes[filter], values[e], sums[filter][e]);
