@@ -227,6 +227,23 @@ fn trains_predicts_and_plots() {
     };
     predict(&angle, &time).bad(&["31 values a function", "40 sensors"]);
     predict(&torque, &angle).bad(&["31 coordinates a point", "reads 1"]);
+    let huge = ["0.5"; 39].join(",") + ",-1e300\n";
+    fs::write(folder.join("huge.csv"), huge).unwrap();
+    predict("huge.csv", &time).bad(&["huge.csv", "element [0, 39] is -1e300", "proportion"]);
+    fs::write(folder.join("late.csv"), "0.5\n1e300\n").unwrap();
+    predict(&torque, "late.csv").bad(&["late.csv", "element [1, 0] is 1e300"]);
+    let late = [
+        "plot",
+        "model",
+        "--functions",
+        &torque,
+        "--points",
+        "late.csv",
+        "--out",
+        "q.svg",
+    ];
+    deeponet(folder, &late).bad(&["late.csv", "element [1, 0] is 1e300"]);
+    assert!(!folder.join("q.svg").exists());
     let config = fs::read_to_string(folder.join("model/config.json")).unwrap();
     let tamper = |from: &str, to: &str| {
         assert!(config.contains(from), "{config}");
@@ -359,6 +376,8 @@ fn bad_arrays_and_options_are_named_and_nothing_is_written() {
         &[("--points", "ragged.csv")],
         &["ragged.csv line 2", "1 fields, expected 2"],
     );
+    write("huge.csv", &format!("1e200\n{}", "0\n".repeat(30)));
+    bad(&[("--points", "huge.csv")], &["huge.csv: 1e200", "squared"]);
     write("broken.npy", "\u{93}NUMPY");
     bad(&[("--points", "broken.npy")], &["broken.npy"]);
     write("broken.npz", "PK and more");

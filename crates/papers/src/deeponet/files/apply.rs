@@ -12,7 +12,8 @@ use std::path::Path;
 pub fn predict(matches: &ArgMatches) -> Result<()> {
     let out = out_of(matches)?;
     let write = writer(out)?;
-    let (model, config) = saved::load(required(matches, "model"))?;
+    let folder = required(matches, "model");
+    let (model, config) = saved::load(folder)?;
     let functions = arrays::given(matches, "functions")?;
     let points = arrays::given(matches, "points")?;
     let device = Device::default();
@@ -35,8 +36,7 @@ pub fn predict(matches: &ArgMatches) -> Result<()> {
             (s.dims().to_vec(), s.into_data())
         }
     };
-    let values = data.iter::<f32>().map(|s| config.values.undo(s)).collect();
-    let array = Array::new(shape, values).map_err(|error| Error::run(error.to_string()))?;
+    let array = config.answers(folder, shape, data)?;
     write_atomic(out, &write(&array))?;
     let outside = config.outside(&points);
     let document = json!({

@@ -20,7 +20,8 @@ use serde_json::json;
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
     let out = picture_of(matches)?;
-    let (model, config) = saved::load(required(matches, "model"))?;
+    let folder = required(matches, "model");
+    let (model, config) = saved::load(folder)?;
     let functions = arrays::given(matches, "functions")?;
     let points = arrays::given(matches, "points")?;
     let known = arrays::matrix(matches, "values")?;
@@ -49,7 +50,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let u = config.functions(&functions, &device)?.narrow(0, row, 1);
     let y = config.points(&points, &device)?;
     let found = model.forward_cartesian(u, y).map_err(explain)?.into_data();
-    let found: Vec<f64> = found.iter::<f32>().map(|s| config.values.undo(s)).collect();
+    let found = config.answers(folder, vec![points.rows], found)?.values;
     let known = known.as_ref().map(|known| known.row(row));
     let (svg, what) = match points.columns {
         1 => (lines(&points, &found, known), "over one coordinate"),

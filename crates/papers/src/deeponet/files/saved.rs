@@ -6,6 +6,7 @@ use burn::{
     store::SafetensorsStore,
     tensor::{Device, Tensor, TensorData},
 };
+use offprint_data::arrays::Array;
 use offprint_lab::{Error, Result};
 use offprint_operators::{DeepONet, DeepONetConfig, check_ascending};
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,24 @@ impl Scale {
         f64::from(value) * self.deviation + self.mean
     }
 
+    /// The scale of every `step`-th number of a matrix from the `first` on.
+    ///
+    /// # Errors
+    /// Their squares overflow.
+    pub fn of_matrix(matrix: &Matrix, first: usize, step: usize) -> Result<Self> {
+        let values = matrix.values.iter().copied().skip(first).step_by(step);
+        let scale = Self::of(values.clone());
+        scale.check().map(|()| scale).map_err(|_| {
+            let (low, high) = (scale.low, scale.high);
+            let largest = if -low > high { low } else { high };
+            Error::input(format!(
+                "{}: {largest:e} is too large to be squared",
+                matrix.name
+            ))
+            .help("give the numbers in another unit")
+        })
+    }
+
     fn check(&self) -> std::result::Result<(), String> {
         let finite = [self.mean, self.deviation, self.low, self.high];
         match finite.iter().all(|x| x.is_finite()) && self.deviation > 0.0 {
@@ -72,7 +91,7 @@ impl Config {
     /// Functions as the network reads them, `[functions, sensors]`.
     ///
     /// # Errors
-    /// They have another number of values than the network reads.
+    /// They have another number of values than the network reads, or one is out of all proportion.
     pub fn functions(&self, functions: &Matrix, device: &Device) -> Result<Tensor<2>> {
         if functions.columns != self.model.sensors {
             return Err(Error::input(format!(
@@ -80,19 +99,14 @@ impl Config {
                 functions.name, functions.columns, self.model.sensors
             )));
         }
-        let values = functions.values.iter().map(|&u| self.functions.apply(u));
-        Ok(tensor(
-            values.collect(),
-            functions.rows,
-            functions.columns,
-            device,
-        ))
+        let scales = std::iter::repeat(&self.functions);
+        scaled(functions, scales, device)
     }
 
     /// Points as the network reads them, `[points, coordinates]`.
     ///
     /// # Errors
-    /// They have another number of coordinates than the network reads.
+    /// They have another number of coordinates than the network reads, or one is out of all proportion.
     pub fn points(&self, points: &Matrix, device: &Device) -> Result<Tensor<2>> {
         if points.columns != self.model.query {
             return Err(Error::input(format!(
@@ -100,18 +114,17 @@ impl Config {
                 points.name, points.columns, self.model.query
             )));
         }
-        let scales = self.points.iter().cycle();
-        let values = points
-            .values
-            .iter()
-            .zip(scales)
-            .map(|(&y, scale)| scale.apply(y));
-        Ok(tensor(
-            values.collect(),
-            points.rows,
-            points.columns,
-            device,
-        ))
+        scaled(points, self.points.iter().cycle(), device)
+    }
+
+    /// A network's answers in the values' own unit.
+    ///
+    /// # Errors
+    /// One is not a finite number, which is the fault of the parameters in the folder.
+    pub fn answers(&self, folder: &Path, shape: Vec<usize>, found: TensorData) -> Result<Array> {
+        let values = found.iter::<f32>().map(|s| self.values.undo(s)).collect();
+        let explain = |error| Error::input(format!("{}: in its answer, {error}", folder.display()));
+        Array::new(shape, values).map_err(explain)
     }
 
     /// How many points lie outside the box of those trained on.
@@ -145,6 +158,37 @@ impl Config {
             false => Err("it has not a place a sensor".into()),
         }
     }
+}
+
+/// What no scaled number may exceed in size, lest sums of products of such numbers overflow.
+const FAR: f32 = 1e15;
+
+/// A matrix as the network reads it.
+fn scaled<'a>(
+    matrix: &Matrix,
+    scales: impl Iterator<Item = &'a Scale>,
+    device: &Device,
+) -> Result<Tensor<2>> {
+    let (rows, columns) = (matrix.rows, matrix.columns);
+    let values = matrix.values.iter().zip(scales).enumerate();
+    let values = values.map(|(at, (&value, scale))| {
+        let scaled = scale.apply(value);
+        if scaled.abs() <= FAR {
+            return Ok(scaled);
+        }
+        let (row, column) = (at / columns, at % columns);
+        Err(Error::input(format!(
+            "{}: element [{row}, {column}] is {value:e}, out of all proportion to what was trained on",
+            matrix.name
+        ))
+        .help(format!("that were {} to {}", scale.low, scale.high)))
+    });
+    Ok(tensor(
+        values.collect::<Result<_>>()?,
+        rows,
+        columns,
+        device,
+    ))
 }
 
 /// Numbers on a device.
