@@ -196,7 +196,7 @@ fn z3() -> Result<Box<dyn Solver>> {
 fn z3() -> Result<Box<dyn Solver>> {
     Err(Error::input("this offprint is built without the solver z3").help(
         "cargo build --release --features z3 (with libz3-dev and libclang-dev) or --features z3-bundled \
-        (with CMake); --solver embedded solves all seed puzzles",
+        (with CMake and GCC 13 or newer); --solver embedded solves all seed puzzles",
     ))
 }
 
