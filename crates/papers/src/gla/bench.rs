@@ -147,6 +147,7 @@ pub fn benches() -> Vec<Bench> {
         });
         benches.push(Bench {
             sizes,
+            work: causal_attention_work,
             ..Bench::new(softmax, LENGTHS, softmax_attention)
         });
     }
@@ -168,6 +169,13 @@ fn recurrence_work(bench: &Bench, passes: f64) -> Work {
         ["batch", "length", "heads", "keys", "values"].map(|name| bench.size(name) as f64);
     let each = 4.0 * keys * values + 2.0 * 16.0 * (keys + values);
     Work::flops(passes * batch * length * heads * each)
+}
+
+/// Two products of half of all pairs of positions.
+fn causal_attention_work(bench: &Bench) -> Work {
+    let [batch, length, heads, dim] =
+        ["batch", "length", "heads", "keys"].map(|name| bench.size(name) as f64);
+    Work::flops(2.0 * batch * heads * length * length * dim)
 }
 
 fn device(backward: bool) -> Device {
