@@ -37,36 +37,23 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// The scale of some numbers.
-    pub fn of(values: impl Iterator<Item = f64> + Clone) -> Self {
+    /// The scale of every `step`-th number of a matrix from the `first` on.
+    ///
+    /// # Errors
+    /// Their squares overflow.
+    pub fn of(matrix: &Matrix, first: usize, step: usize) -> Result<Self> {
+        let values = matrix.values.iter().copied().skip(first).step_by(step);
         let count = values.clone().count() as f64;
         let mean = values.clone().sum::<f64>() / count;
         let variance = values.clone().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
         let deviation = variance.sqrt();
-        Self {
+        let scale = Self {
             mean,
             // Numbers that are all the same are only moved.
             deviation: if deviation > 0.0 { deviation } else { 1.0 },
             low: values.clone().fold(f64::INFINITY, f64::min),
             high: values.fold(f64::NEG_INFINITY, f64::max),
-        }
-    }
-
-    pub fn apply(&self, value: f64) -> f32 {
-        ((value - self.mean) / self.deviation) as f32
-    }
-
-    pub fn undo(&self, value: f32) -> f64 {
-        f64::from(value) * self.deviation + self.mean
-    }
-
-    /// The scale of every `step`-th number of a matrix from the `first` on.
-    ///
-    /// # Errors
-    /// Their squares overflow.
-    pub fn of_matrix(matrix: &Matrix, first: usize, step: usize) -> Result<Self> {
-        let values = matrix.values.iter().copied().skip(first).step_by(step);
-        let scale = Self::of(values.clone());
+        };
         scale.check().map(|()| scale).map_err(|_| {
             let (low, high) = (scale.low, scale.high);
             let largest = if -low > high { low } else { high };
@@ -76,6 +63,14 @@ impl Scale {
             ))
             .help("give the numbers in another unit")
         })
+    }
+
+    pub fn apply(&self, value: f64) -> f32 {
+        ((value - self.mean) / self.deviation) as f32
+    }
+
+    pub fn undo(&self, value: f32) -> f64 {
+        f64::from(value) * self.deviation + self.mean
     }
 
     fn check(&self) -> std::result::Result<(), String> {

@@ -42,11 +42,11 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let pairs = pairs(&functions, &points, &values)?;
     let config = Config {
         model: options.network(functions.columns, points.columns),
-        functions: Scale::of_matrix(&functions, 0, 1)?,
+        functions: Scale::of(&functions, 0, 1)?,
         points: (0..points.columns)
-            .map(|column| Scale::of_matrix(&points, column, points.columns))
+            .map(|column| Scale::of(&points, column, points.columns))
             .collect::<Result<_>>()?,
-        values: Scale::of_matrix(&values, 0, 1)?,
+        values: Scale::of(&values, 0, 1)?,
         sensors: sensors(matches, functions.columns)?,
     };
     let groups = groups(&functions);
